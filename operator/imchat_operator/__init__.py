@@ -1,0 +1,1 @@
+"""A Kubernetes operator for fleets of WebSocket gateways."""
