@@ -1,0 +1,102 @@
+"""The API's own scalar types: Go-style durations, whole percents, RFC 3339 times.
+
+Durations are written as users of Kubernetes write them (`15m`, `1h30m`, `500ms`) and are
+`datetime.timedelta` inside. Their CEL rules make the API server refuse what Python would refuse.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+_UNITS = {
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)"
+_DURATION = re.compile(rf"(?:{_PART})+")
+_CEL_DURATION = r"^([0-9]+([.][0-9]+)?(ms|h|m|s))+$"
+
+
+def parsed_duration(text: str) -> timedelta:
+    """Return the duration that a Go-style string means.
+
+    Args:
+        text: hours, minutes, seconds and milliseconds with their units, as in `1h30m`.
+
+    Raises:
+        ValueError: the text is no duration, or a negative one.
+    """
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is no duration: write it like 90s, 15m or 1h30m")
+    return sum((float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text)), timedelta())
+
+
+def duration_text(duration: timedelta) -> str:
+    """Return a duration as Go-style text, the way the API writes it: `1h30m`, `0s`."""
+    rest = round(duration.total_seconds() * 1000)
+    parts = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def instant_text(instant: datetime) -> str:
+    """Return an instant as RFC 3339 text in UTC, to the millisecond where it has one."""
+    text = instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text.replace(".000Z", "Z")
+
+
+def _duration_from_api(value: Any) -> Any:
+    return parsed_duration(value) if isinstance(value, str) else value
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs its offset, as in 2026-03-01T02:00:00Z")
+    return value.astimezone(UTC)
+
+
+def _duration_schema(*rules: dict[str, str]) -> dict[str, Any]:
+    shape = {
+        "rule": f"self.matches(r'{_CEL_DURATION}')",
+        "message": "must be a duration that is not negative, such as 90s, 15m or 1h30m",
+    }
+    return {"type": "string", "maxLength": 32, "x-kubernetes-validations": [shape, *rules]}
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta():
+        raise ValueError("the duration must be longer than zero")
+    return value
+
+
+_POSITIVE_RULE = {
+    # `matches` comes first: duration() of other text would be an evaluation error.
+    "rule": f"!self.matches(r'{_CEL_DURATION}') || duration(self) > duration('0s')",
+    "message": "must be longer than zero, such as 90s, 15m or 1h30m",
+}
+
+_as_duration = BeforeValidator(_duration_from_api)
+_as_text = PlainSerializer(duration_text, return_type=str)
+
+Duration = Annotated[timedelta, _as_duration, _as_text, WithJsonSchema(_duration_schema())]
+PositiveDuration = Annotated[
+    timedelta,
+    _as_duration,
+    AfterValidator(_positive),
+    _as_text,
+    WithJsonSchema(_duration_schema(_POSITIVE_RULE)),
+]
+Instant = Annotated[
+    datetime,
+    AfterValidator(_aware),
+    PlainSerializer(instant_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Percent = Annotated[int, Field(ge=1, le=100)]
