@@ -250,23 +250,24 @@ class Drain(Model):
     pod: str = Field(max_length=253)
     uid: str = Field(max_length=64)
     purpose: Purpose
-    cause: str = Field(max_length=256, description="The evidence that led to it.")
+    cause: str = Field(max_length=512, description="The evidence that led to it.")
     phase: Phase
     phase_since: Instant
     suspected_at: Instant = Field(description="When the gateway first looked ill, or was chosen.")
     started_at: Instant
     connections: int = Field(0, description="Connections when the drain began.")
-    cut: int = Field(0, description="Connections still open when the gateway was given up.")
+    silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
 
 
-class ScaleDown(Model):
-    """The scale-down under way; its victims are the drains of that purpose."""
+class Resize(Model):
+    """The change of size under way; a scale-down's victims are the drains of that purpose."""
 
-    id: str = Field(max_length=32)
+    id: str = Field(max_length=32, description="The decision that began it.")
     from_: int = Field(alias="from")
     to: int
-    cause: str = Field(max_length=256)
+    cause: str = Field(max_length=512)
+    at: Instant
 
 
 class PendingEvent(Model):
@@ -293,11 +294,12 @@ class ImChatClusterStatus(Model):
     replicas: int | None = Field(None, description="Gateways that the workload asks for.")
     ready_replicas: int | None = Field(None, description="Gateways that take connections.")
     desired_replicas: int | None = Field(None, description="Gateways that the operator asks for.")
+    observed_at: Instant | None = Field(None, description="When these figures were taken.")
     conditions: tuple[Condition, ...] = Field((), max_length=16)
     streaks: tuple[Streak, ...] = Field((), max_length=16)
     suspects: tuple[Suspect, ...] = Field((), max_length=32)
     drains: tuple[Drain, ...] = Field((), max_length=32)
-    scale_down: ScaleDown | None = None
+    resize: Resize | None = None
     pending_events: tuple[PendingEvent, ...] = Field((), max_length=32)
 
 

@@ -1,0 +1,188 @@
+"""What to do: actions, the Events that go with them, and every reason by its one name."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from imchat_operator.models import ImChatClusterStatus, PendingEvent
+from imchat_operator.units import instant_text
+
+
+class Reason(StrEnum):
+    """Why; the same word in conditions, Events and metric labels."""
+
+    # the object, its target and its metrics
+    SPEC_INVALID = "SpecInvalid"
+    TARGET_NOT_FOUND = "TargetNotFound"
+    METRICS_UNAVAILABLE = "MetricsUnavailable"
+    METRICS_AVAILABLE = "MetricsAvailable"
+    FLEET_READY = "FleetReady"
+    GATEWAYS_NOT_READY = "GatewaysNotReady"
+    # scaling
+    STEADY = "Steady"
+    WAITING = "Waiting"
+    SCALING_UP = "ScalingUp"
+    SCALING_DOWN = "ScalingDown"
+    SCALED_DOWN = "ScaledDown"
+    SCALE_DOWN_UNDONE = "ScaleDownUndone"
+    RESIZE_OVERTAKEN = "ResizeOvertaken"
+    WRONG_VICTIM = "WrongVictim"
+    AT_MAXIMUM = "AtMaximum"
+    AT_MINIMUM = "AtMinimum"
+    SIZE_IS_RIGHT = "SizeIsRight"
+    SCALED_TO_ZERO = "ScaledToZero"
+    STREAK_INTERRUPTED = "StreakInterrupted"
+    # healing
+    ALL_HEALTHY = "AllHealthy"
+    WATCHING = "Watching"
+    REMEDIATING = "Remediating"
+    STORM_GATE = "StormGate"
+    GATEWAY_UNHEALTHY = "GatewayUnhealthy"
+    GATEWAY_EVICTED = "GatewayEvicted"
+    GATEWAY_REPLACED = "GatewayReplaced"
+    GATEWAY_GONE = "GatewayGone"
+    REPLACEMENT_LATE = "ReplacementLate"
+    EVICTION_BLOCKED = "EvictionBlocked"
+    # draining
+    GATEWAY_ACCEPTING = "GatewayAccepting"
+    GATEWAY_DRAINING = "GatewayDraining"
+    GATEWAY_DRAINED = "GatewayDrained"
+    CONNECTIONS_CUT = "ConnectionsCut"
+    # maintenance windows
+    HELD_BY_WINDOW = "HeldByWindow"
+    WINDOW_OPEN = "WindowOpen"
+    WINDOW_CLOSED = "WindowClosed"
+    WINDOW_SCHEDULED = "WindowScheduled"
+    WINDOW_ENDED = "WindowEnded"
+    WINDOW_INVALID = "WindowInvalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAccepting:
+    """Set a gateway's readiness gate: whether Services send it new connections."""
+
+    pod: str
+    uid: str
+    accepting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDrain:
+    """Have a gateway close its connections at a pace, all of them by a deadline."""
+
+    pod: str
+    uid: str
+    connections_per_second: int
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDrain:
+    """Have a gateway keep its connections and take new ones again."""
+
+    pod: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDeletionCost:
+    """Rank a pod for the next scale-down; None removes the ranking."""
+
+    pod: str
+    uid: str
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evict:
+    """Evict a pod; a PodDisruptionBudget may refuse."""
+
+    pod: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Change the target's replicas, provided nobody else has changed the target since."""
+
+    from_: int
+    to: int
+    resource_version: str
+
+
+Action = SetAccepting | StartDrain | CancelDrain | SetDeletionCost | Evict | Scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an action; `refused` says why it did not happen, and is empty if it did."""
+
+    action: Action
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The object that an Event is about."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An Event to post: a transition, with the figures that led to it."""
+
+    subject: Subject
+    reason: Reason
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+    def pending(self, decision_id: str, action: str, now: datetime) -> PendingEvent:
+        """Return the form that is kept in status; its name makes a second posting harmless."""
+        content = f"{self.subject.uid}/{self.reason}/{self.message}/{decision_id}"
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        return PendingEvent(
+            name=f"{self.subject.name[:200]}.{digest}",
+            kind=self.subject.kind,
+            object=self.subject.name,
+            uid=self.subject.uid,
+            type=self.type,
+            reason=self.reason,
+            action=action,
+            message=self.message[:1024],
+            at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One condition's new state: the answer to one question about the cluster."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do now, what to record before doing it, and when to look again.
+
+    Attributes:
+        id: names this decision in Events and drains.
+        status: written (compare-and-swap) before the first action, if it differs from history.
+    """
+
+    id: str
+    actions: tuple[Action, ...]
+    status: ImChatClusterStatus
+    next_check: timedelta
+
+
+def decision_id(cluster_uid: str, now: datetime) -> str:
+    """Return a short name for the decision of one pass; the same pass gives the same name."""
+    return hashlib.sha256(f"{cluster_uid}/{instant_text(now)}".encode()).hexdigest()[:10]

@@ -1,0 +1,234 @@
+"""One gateway's way out: isolate, drain, remove, and for a repair see it replaced.
+
+Each phase looks at what is observed and either stays (saying again what has to be so; every
+action is idempotent) or goes on to the next. Nothing here remembers: a drain continues from its
+record in status, whichever process reads it.
+
+    Isolating ─▶ Draining ─▶ Removing ─▶ Replacing ─▶ (done)
+        └───── out of reach ────▲  └─ scale-down: shrink.py removes all victims at once
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from imchat_operator.core.decision import (
+    Action,
+    Evict,
+    Notice,
+    Reason,
+    SetAccepting,
+    StartDrain,
+    Subject,
+)
+from imchat_operator.core.snapshot import Gateway, Reported, Silent, Snapshot, Target
+from imchat_operator.models import Drain, Phase, Purpose
+from imchat_operator.units import duration_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What becomes of a drain in one pass; `drain` is None once it is over."""
+
+    drain: Drain | None
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+def began(snapshot: Snapshot, drain: Drain, reason: Reason) -> tuple[Notice, ...]:
+    """Return the Events that say why a gateway is being drained."""
+    warning = drain.purpose is Purpose.HEALING
+    message = f"{drain.pod} is taken out of rotation with {drain.connections} connections: "
+    return on_both(
+        snapshot, drain, reason, message + drain.cause, "Warning" if warning else "Normal"
+    )
+
+
+def on_both(
+    snapshot: Snapshot,
+    drain: Drain,
+    reason: Reason,
+    message: str,
+    type_: Literal["Normal", "Warning"] = "Normal",
+) -> tuple[Notice, ...]:
+    """Return one Event on the ImChatCluster and the same on the pod."""
+    cluster = Subject(kind="ImChatCluster", name=snapshot.cluster.name, uid=snapshot.cluster.uid)
+    pod = Subject(kind="Pod", name=drain.pod, uid=drain.uid)
+    return tuple(
+        Notice(subject=subject, reason=reason, message=message, type=type_)
+        for subject in (cluster, pod)
+    )
+
+
+def advance(
+    snapshot: Snapshot, target: Target, drain: Drain, gateway: Gateway | None, pace: int
+) -> Step:
+    """Return the next step of one drain.
+
+    Args:
+        snapshot: what is.
+        target: its target, which exists.
+        drain: the record of the drain.
+        gateway: the pod, or None if it is gone.
+        pace: connections per second that this gateway may close.
+    """
+    match drain.phase:
+        case Phase.REPLACING:
+            return _replacing(snapshot, target, drain)
+        case _ if gateway is None or gateway.terminating:
+            return _gone(snapshot, drain)
+        case Phase.ISOLATING:
+            return _isolating(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
+        case Phase.DRAINING:
+            return _draining(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
+        case Phase.REMOVING:
+            return _removing(snapshot, drain, gateway)
+
+
+def _listened(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
+    """Keep the time since which a gateway under drain has been silent."""
+    if not isinstance(gateway.reading, Silent):
+        return drain.model_copy(update={"silent_since": None})
+    return drain.model_copy(update={"silent_since": drain.silent_since or snapshot.now})
+
+
+def _entered(snapshot: Snapshot, drain: Drain, phase: Phase) -> Drain:
+    return drain.model_copy(update={"phase": phase, "phase_since": snapshot.now, "blocked": ""})
+
+
+def _is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+    if drain.silent_since is None:
+        return False
+    patience = snapshot.spec.healing.unresponsive_for
+    given_up = snapshot.now - drain.silent_since >= patience or drain.purpose is Purpose.HEALING
+    return given_up or not gateway.running or not gateway.node_ready
+
+
+def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
+    if _is_out_of_reach(snapshot, drain, gateway):
+        return _out_of_reach(snapshot, drain, gateway)
+    actions = _isolated(gateway)
+    waited = snapshot.now - drain.phase_since >= snapshot.spec.draining.deregister_delay
+    if actions or not waited:
+        return Step(drain=drain, actions=actions)
+    next_drain = _entered(snapshot, drain, Phase.DRAINING)
+    message = f"{drain.pod} closes {gateway.connections} connections, {pace} a second"
+    notices = on_both(snapshot, drain, Reason.GATEWAY_DRAINING, message)
+    return Step(drain=next_drain, actions=_drained(snapshot, gateway, pace), notices=notices)
+
+
+def _isolated(gateway: Gateway) -> tuple[Action, ...]:
+    if gateway.accepting is None or gateway.accepting is False:
+        return ()
+    return (SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=False),)
+
+
+def _drained(snapshot: Snapshot, gateway: Gateway, pace: int) -> tuple[Action, ...]:
+    deadline = snapshot.spec.draining.deadline
+    return (
+        StartDrain(
+            pod=gateway.name, uid=gateway.uid, connections_per_second=pace, deadline=deadline
+        ),
+    )
+
+
+def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
+    if _is_out_of_reach(snapshot, drain, gateway):
+        return _out_of_reach(snapshot, drain, gateway)
+    reading = gateway.reading
+    took = snapshot.now - drain.phase_since
+    if isinstance(reading, Reported) and reading.draining and reading.connections == 0:
+        message = f"{drain.pod} closed all its connections in {_seconds(took)}, none was cut"
+        return Step(
+            drain=_entered(snapshot, drain, Phase.REMOVING),
+            notices=on_both(snapshot, drain, Reason.GATEWAY_DRAINED, message),
+        )
+    if took >= snapshot.spec.draining.deadline:
+        limit = duration_text(snapshot.spec.draining.deadline)
+        message = f"{drain.pod} is removed with {gateway.connections} connections still open, "
+        return Step(
+            drain=_entered(snapshot, drain, Phase.REMOVING),
+            notices=on_both(
+                snapshot,
+                drain,
+                Reason.CONNECTIONS_CUT,
+                f"{message}which are cut: the drain's deadline of {limit} has passed",
+                "Warning",
+            ),
+        )
+    return Step(drain=drain, actions=(*_isolated(gateway), *_drained(snapshot, gateway, pace)))
+
+
+def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
+    reading = gateway.reading
+    last = reading.last_connections if isinstance(reading, Silent) else 0
+    lost = "an unknown number of" if last is None else f"{last}"
+    why = reading.why if isinstance(reading, Silent) else "it does not run"
+    message = f"{drain.pod} can't be drained ({why}): {lost} connections are lost with it"
+    return Step(
+        drain=_entered(snapshot, drain, Phase.REMOVING),
+        actions=_isolated(gateway),
+        notices=on_both(snapshot, drain, Reason.CONNECTIONS_CUT, message, "Warning"),
+    )
+
+
+def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
+    if drain.purpose is Purpose.SCALE_DOWN:
+        return Step(drain=drain)
+    evict = Evict(pod=gateway.name, uid=gateway.uid)
+    refused = next((o.refused for o in snapshot.outcomes if o.action == evict), "")
+    blocked = (refused or drain.blocked)[:512]
+    notices: tuple[Notice, ...] = ()
+    if blocked and not drain.blocked:
+        message = f"{drain.pod} can't be evicted yet: {blocked}"
+        notices = on_both(snapshot, drain, Reason.EVICTION_BLOCKED, message, "Warning")
+    return Step(
+        drain=drain.model_copy(update={"blocked": blocked}), actions=(evict,), notices=notices
+    )
+
+
+def _gone(snapshot: Snapshot, drain: Drain) -> Step:
+    """The pod leaves: as decided, or because somebody else deleted it."""
+    if drain.purpose is Purpose.SCALE_DOWN:
+        if drain.phase is Phase.REMOVING:
+            return Step(drain=drain)  # shrink.py tells whether it was meant to go
+        message = f"{drain.pod} was deleted by somebody else while it was drained"
+        return Step(
+            drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_GONE, message, "Warning")
+        )
+    message = f"{drain.pod} leaves, its replacement is awaited"
+    return Step(
+        drain=_entered(snapshot, drain, Phase.REPLACING),
+        notices=on_both(snapshot, drain, Reason.GATEWAY_EVICTED, message),
+    )
+
+
+def _replacing(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
+    ready = [g for g in snapshot.gateways if g.ready and not g.terminating]
+    # creationTimestamp is cut to the second
+    fresh = [g.name for g in ready if g.created_at >= drain.started_at - timedelta(seconds=1)]
+    others = sum(d.purpose is Purpose.HEALING for d in snapshot.history.drains) - 1
+    is_whole = len(ready) >= target.replicas - others
+    took = _seconds(snapshot.now - drain.suspected_at)
+    if fresh and is_whole:
+        noticed = _seconds(drain.started_at - drain.suspected_at)
+        message = (
+            f"{drain.pod} is replaced by {', '.join(sorted(fresh))}: ready {took} after the first "
+            f"sign of trouble, which was acted upon after {noticed}"
+        )
+        return Step(drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_REPLACED, message))
+    limit = snapshot.spec.healing.replace_within
+    if snapshot.now - drain.phase_since >= limit:
+        message = (
+            f"{drain.pod} is gone and no replacement is ready after {duration_text(limit)}: "
+            "see the target's own Events"
+        )
+        return Step(
+            drain=None,
+            notices=on_both(snapshot, drain, Reason.REPLACEMENT_LATE, message, "Warning"),
+        )
+    return Step(drain=drain)
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():.1f}s"

@@ -1,0 +1,58 @@
+"""The healing stage: begin the repairs that all consents are there for, and explain the others."""
+
+from imchat_operator.core import draining, healing
+from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
+from imchat_operator.models import Drain, Purpose
+
+
+def repaired(facts: Facts) -> Part:
+    """Return the repairs that begin now, and how the fleet's health stands."""
+    snapshot = facts.snapshot
+    active = tuple(d for d in facts.drains if d.purpose is Purpose.HEALING)
+    due = tuple(p for p in facts.ill if p.due)
+    hold = _hold(facts, due)
+    room = snapshot.spec.healing.max_concurrent - len(active)
+    begun = () if hold else due[: max(0, room)]
+    new = tuple(
+        new_drain(facts, p.gateway, Purpose.HEALING, p.cause).model_copy(
+            update={"suspected_at": p.suspect.since}
+        )
+        for p in begun
+    )
+    return Part(
+        verdict=hold or _healing_verdict(facts, (*active, *new)),
+        actions=isolation(tuple(p.gateway for p in begun)),
+        notices=tuple(
+            n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
+        ),
+        drains=(*facts.drains, *new),
+    )
+
+
+def _hold(facts: Facts, due: tuple[healing.Patient, ...]) -> Verdict | None:
+    """Return why no repair may begin now, if there is one to begin."""
+    if not due:
+        return None
+    names = ", ".join(f"{p.gateway.name} ({p.cause})" for p in due)
+    if facts.maintenance.holds:
+        message = f"{facts.maintenance.until}; ill: {names}"
+        return Verdict(
+            type="Healing", status="False", reason=Reason.HELD_BY_WINDOW, message=message
+        )
+    storm = healing.storm(facts.snapshot, facts.target, facts.ill)
+    if storm is not None:
+        message = f"{storm.message}; ill: {names}"
+        return Verdict(type="Healing", status="False", reason=Reason.STORM_GATE, message=message)
+    return None
+
+
+def _healing_verdict(facts: Facts, active: tuple[Drain, ...]) -> Verdict:
+    if active:
+        message = "; ".join(drain_text(facts.snapshot, d) for d in active)
+        return Verdict(type="Healing", status="True", reason=Reason.REMEDIATING, message=message)
+    if facts.ill:
+        message = "; ".join(healing.waiting_text(p, facts.snapshot) for p in facts.ill)
+        return Verdict(type="Healing", status="False", reason=Reason.WATCHING, message=message)
+    message = "no gateway shows a sign of trouble"
+    return Verdict(type="Healing", status="False", reason=Reason.ALL_HEALTHY, message=message)

@@ -1,0 +1,127 @@
+"""What is: everything that a decision may depend on, as frozen values.
+
+The shell fills a Snapshot on every pass, the replay from a trace. `now` is a field like any other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from imchat_operator.core.decision import Outcome
+from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, MaintenanceWindowSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A gateway's own figures: client connections held, most that it accepts, and its drain."""
+
+    connections: int
+    capacity: int
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silent:
+    """A gateway that has an address and did not answer.
+
+    Attributes:
+        why: the reason in words.
+        last_connections: what it held when it last answered; None if that is not known.
+    """
+
+    why: str
+    last_connections: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAsked:
+    """A gateway that can't be asked yet: it has no address."""
+
+
+Reading = Reported | Silent | NotAsked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One pod of the target, as the API server and the gateway itself describe it."""
+
+    name: str
+    uid: str
+    node: str
+    created_at: datetime
+    pending: bool
+    running: bool
+    containers_ready: bool
+    ready: bool
+    accepting: bool | None  # our readiness gate; None where the pod has no such gate
+    terminating: bool
+    restarts: int
+    waiting: str  # the kubelet's reason, such as CrashLoopBackOff, or empty
+    deletion_cost: int
+    node_ready: bool
+    reading: Reading
+
+    @property
+    def connections(self) -> int:
+        """Connections it reports; 0 where it reports none."""
+        return self.reading.connections if isinstance(self.reading, Reported) else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The workload's scale, as its scale subresource tells it."""
+
+    kind: str
+    name: str
+    replicas: int
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetMissing:
+    """There is nothing to scale, with what to do about it in words."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The ImChatCluster itself."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A MaintenanceWindow of the cluster's namespace."""
+
+    name: str
+    uid: str
+    created_at: datetime
+    spec: MaintenanceWindowSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is, at one moment.
+
+    Attributes:
+        sampled_at: when the gateways' readings were taken; not later than `now`.
+        history: the status as last written; what is under way continues from there.
+        outcomes: what became of the previous pass's actions; empty after a restart.
+        posted: names of pending Events known to be posted.
+    """
+
+    now: datetime
+    sampled_at: datetime
+    cluster: Cluster
+    spec: ImChatClusterSpec
+    history: ImChatClusterStatus
+    target: Target | TargetMissing
+    gateways: tuple[Gateway, ...] = ()
+    windows: tuple[Window, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    posted: frozenset[str] = frozenset()

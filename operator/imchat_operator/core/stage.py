@@ -1,0 +1,73 @@
+"""What the stages of a decision share: the facts they read, and the part each contributes."""
+
+from dataclasses import dataclass
+
+from imchat_operator.core.decision import Action, Notice, SetAccepting, Verdict
+from imchat_operator.core.healing import Patient
+from imchat_operator.core.scaling import Unknown, Utilization
+from imchat_operator.core.snapshot import Gateway, Snapshot, Target
+from imchat_operator.core.windows import Maintenance
+from imchat_operator.models import Drain, Phase, Purpose, Resize, Streak
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one stage contributes to a decision."""
+
+    verdict: Verdict
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    drains: tuple[Drain, ...] = ()
+    resize: Resize | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the stages share: the snapshot and what follows from it directly."""
+
+    id: str
+    snapshot: Snapshot
+    target: Target
+    maintenance: Maintenance
+    load: Utilization | Unknown
+    running: tuple[Streak, ...]
+    ill: tuple[Patient, ...]
+    drains: tuple[Drain, ...]
+
+    @property
+    def drained(self) -> frozenset[str]:
+        """The uids of the gateways on their way out."""
+        return frozenset(d.uid for d in self.drains)
+
+
+def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> Drain:
+    """Return the record of a drain that begins now."""
+    now = facts.snapshot.now
+    return Drain(
+        id=facts.id,
+        pod=gateway.name,
+        uid=gateway.uid,
+        purpose=purpose,
+        cause=cause[:512],
+        phase=Phase.ISOLATING,
+        phase_since=now,
+        suspected_at=now,
+        started_at=now,
+        connections=gateway.connections,
+    )
+
+
+def isolation(gateways: tuple[Gateway, ...]) -> tuple[Action, ...]:
+    """Return what takes gateways out of rotation."""
+    return tuple(
+        SetAccepting(pod=g.name, uid=g.uid, accepting=False) for g in gateways if g.accepting
+    )
+
+
+def drain_text(snapshot: Snapshot, drain: Drain) -> str:
+    """Return how far a drain has come, in words."""
+    left = next((g.connections for g in snapshot.gateways if g.uid == drain.uid), 0)
+    text = f"{drain.pod} {drain.phase} ({left} of {drain.connections} connections left)"
+    if drain.phase is Phase.REPLACING:
+        text = f"{drain.pod} is gone, its replacement is awaited"
+    return f"{text}, blocked: {drain.blocked}" if drain.blocked else text

@@ -1,0 +1,105 @@
+"""The next status: verdicts become conditions, and what changed becomes Events.
+
+Figures in messages move all the time; a status is written for them only now and then
+(`_REFRESH` samples), and at once for everything else.
+"""
+
+from datetime import datetime
+
+from imchat_operator.core.decision import Notice, Reason, Subject, Verdict
+from imchat_operator.core.snapshot import Snapshot
+from imchat_operator.models import Condition, ImChatClusterStatus
+
+_REFRESH = 2
+
+# Conditions whose change is worth an Event: (type of the Event, also when it is the first state).
+_ANNOUNCED = {
+    Reason.SPEC_INVALID: ("Warning", True),
+    Reason.TARGET_NOT_FOUND: ("Warning", True),
+    Reason.FLEET_READY: ("Normal", True),
+    Reason.GATEWAYS_NOT_READY: ("Warning", False),
+    Reason.METRICS_UNAVAILABLE: ("Warning", False),
+    Reason.METRICS_AVAILABLE: ("Normal", False),
+    Reason.HELD_BY_WINDOW: ("Warning", True),
+    Reason.STORM_GATE: ("Warning", True),
+    Reason.WINDOW_OPEN: ("Normal", True),
+    Reason.WINDOW_CLOSED: ("Normal", False),
+    Reason.SCALED_TO_ZERO: ("Warning", True),
+    Reason.WINDOW_INVALID: ("Warning", True),
+    Reason.WINDOW_SCHEDULED: ("Normal", True),
+    Reason.WINDOW_ENDED: ("Normal", False),
+}
+
+
+def conditions(
+    before: tuple[Condition, ...], verdicts: tuple[Verdict, ...], generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Return the conditions of verdicts; the time of transition is kept where status stays."""
+    known = {c.type: c for c in before}
+    result = []
+    for verdict in verdicts:
+        old = known.get(verdict.type)
+        same = old is not None and old.status == verdict.status
+        result.append(
+            Condition(
+                type=verdict.type,
+                status=verdict.status,
+                reason=verdict.reason,
+                message=verdict.message[:1024],
+                last_transition_time=old.last_transition_time if old and same else now,
+                observed_generation=generation,
+            )
+        )
+    return tuple(result)
+
+
+def announcements(
+    subject: Subject, before: tuple[Condition, ...], after: tuple[Condition, ...]
+) -> tuple[Notice, ...]:
+    """Return Events for the conditions whose reason is new and worth telling."""
+    known = {c.type: c.reason for c in before}
+    notices = []
+    for condition in after:
+        old = known.get(condition.type)
+        type_, also_first = _ANNOUNCED.get(Reason(condition.reason), ("", False))
+        if old == condition.reason or not type_ or (old is None and not also_first):
+            continue
+        notices.append(
+            Notice(
+                subject=subject,
+                reason=Reason(condition.reason),
+                message=f"{condition.type}: {condition.message}",
+                type="Warning" if type_ == "Warning" else "Normal",
+            )
+        )
+    return tuple(notices)
+
+
+def worth_writing(snapshot: Snapshot, after: ImChatClusterStatus) -> ImChatClusterStatus:
+    """Return the new status, or the old one where only figures moved since a moment ago."""
+    before = snapshot.history
+    fresh_events = {e.name for e in after.pending_events} - {e.name for e in before.pending_events}
+    if fresh_events or _lasting(before) != _lasting(after):
+        return after
+    if before.observed_at is None:
+        return after
+    age = snapshot.now - before.observed_at
+    moved = _figures(before) != _figures(after)
+    return after if moved and age >= _REFRESH * snapshot.spec.metrics.interval else before
+
+
+def _lasting(status: ImChatClusterStatus) -> tuple[object, ...]:
+    return (
+        status.model_copy(
+            update={"observed_at": None, "conditions": (), "streaks": (), "pending_events": ()}
+        ),
+        tuple((c.type, c.status, c.reason, c.observed_generation) for c in status.conditions),
+        tuple((s.rule, s.since) for s in status.streaks),
+    )
+
+
+def _figures(status: ImChatClusterStatus) -> tuple[object, ...]:
+    return (
+        tuple(c.message for c in status.conditions),
+        tuple(s.last for s in status.streaks),
+    )

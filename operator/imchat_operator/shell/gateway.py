@@ -1,0 +1,126 @@
+"""The gateways' own HTTP endpoints: metrics and drain. See docs/gateway-contract.md.
+
+A gateway is asked at its pod's address only, redirects are not followed, and answers are limited
+in size and time, so that a broken one costs no more than its time-out.
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from imchat_operator.core.decision import StartDrain
+from imchat_operator.core.snapshot import Reported, Silent
+from imchat_operator.models import Metrics
+
+_LARGEST_ANSWER = 1 << 20
+_DRAIN_TIMEOUT = 5.0
+_DRAINING = "imchat_gateway_draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a gateway answers."""
+
+    host: str
+    port: int
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path; IPv6 addresses are bracketed."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{path}"
+
+
+class RefusedError(Exception):
+    """A gateway did not do what it was asked, with the reason in words."""
+
+
+class Gateways:
+    """Client of all gateways; an async context manager."""
+
+    def __init__(self) -> None:
+        # One connection per request: a kept one would be one more thing that dies with a pod.
+        connector = aiohttp.TCPConnector(limit=64, force_close=True)
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def read(self, address: Address, metrics: Metrics) -> Reported | Silent:
+        """Return a gateway's figures, or why it gave none."""
+        url = address.url(metrics.pods.path)
+        try:
+            text = await self._sent("GET", url, metrics.timeout.total_seconds())
+            return _figures(text, metrics)
+        except RefusedError as error:
+            return Silent(why=str(error))
+
+    async def start_drain(self, address: Address, action: StartDrain) -> None:
+        """Have a gateway close its connections; asking again changes nothing.
+
+        Raises:
+            RefusedError: it did not agree.
+        """
+        body = {
+            "connectionsPerSecond": action.connections_per_second,
+            "deadlineSeconds": action.deadline.total_seconds(),
+        }
+        await self._sent("POST", address.url("/drain"), _DRAIN_TIMEOUT, body)
+
+    async def cancel_drain(self, address: Address) -> None:
+        """Have a gateway take connections again.
+
+        Raises:
+            RefusedError: it did not agree.
+        """
+        await self._sent("DELETE", address.url("/drain"), _DRAIN_TIMEOUT)
+
+    async def _sent(
+        self, method: str, url: str, seconds: float, body: dict[str, Any] | None = None
+    ) -> str:
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._session.request(
+                method, url, json=body, timeout=timeout, allow_redirects=False
+            ) as answer:
+                content = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    content += chunk
+                    if len(content) > _LARGEST_ANSWER:
+                        raise RefusedError(f"answered with more than {_LARGEST_ANSWER} bytes")
+                if answer.status != 200:  # noqa: PLR2004 -- HTTP's own number
+                    raise RefusedError(f"answered HTTP {answer.status}")
+                return content.decode(errors="replace")
+        except TimeoutError as error:
+            raise RefusedError(f"no answer within {seconds:g}s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RefusedError(f"{type(error).__name__}") from error
+
+
+def _figures(text: str, metrics: Metrics) -> Reported | Silent:
+    wanted = {metrics.pods.connections, metrics.pods.max_connections, _DRAINING}
+    found: dict[str, float] = {}
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name in wanted:
+                    found[sample.name] = found.get(sample.name, 0) + sample.value
+        return Reported(
+            connections=int(found[metrics.pods.connections]),
+            capacity=int(found[metrics.pods.max_connections]),
+            draining=found.get(_DRAINING, 0) > 0,
+        )
+    except KeyError as error:
+        return Silent(why=f"its metrics lack {error.args[0]}")
+    except (ValueError, OverflowError) as error:  # no Prometheus text; NaN; infinity
+        return Silent(why=f"its metrics can't be read: {error}")

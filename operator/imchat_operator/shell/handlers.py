@@ -1,0 +1,52 @@
+"""kopf's registrations: they hand the two custom resources over, and decide nothing.
+
+Plain event handlers: no finalizer, no annotation, no state of kopf's on any object.
+"""
+
+from typing import Any
+
+import kopf
+
+from imchat_operator.models import GROUP, VERSION
+from imchat_operator.shell.supervisor import Supervisor
+
+REGISTRY = kopf.OperatorRegistry()
+
+
+@kopf.on.startup(registry=REGISTRY)
+async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Keep kopf to what it is used for."""
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.server_timeout = 240
+    settings.watching.client_timeout = 300
+    settings.networking.error_backoffs = (0.5, 1, 2, 4, 8, 15)
+
+
+@kopf.on.login(registry=REGISTRY)
+def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """Log in as the operator's own client does."""
+    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+
+
+@kopf.on.event(GROUP, VERSION, "imchatclusters", registry=REGISTRY)
+async def cluster_event(
+    event: kopf.RawEvent, body: kopf.Body, uid: str, memo: Supervisor, **_: Any
+) -> None:
+    """Hand an ImChatCluster over."""
+    if event["type"] == "DELETED":
+        memo.cluster_gone(uid)
+    else:
+        memo.cluster_changed(dict(body))
+
+
+@kopf.on.event(GROUP, VERSION, "maintenancewindows", registry=REGISTRY)
+async def window_event(
+    event: kopf.RawEvent, body: kopf.Body, uid: str, memo: Supervisor, **_: Any
+) -> None:
+    """Hand a MaintenanceWindow over."""
+    if event["type"] == "DELETED":
+        memo.window_gone(uid)
+    else:
+        memo.window_changed(dict(body))

@@ -1,0 +1,176 @@
+"""The Kubernetes API: one authenticated client, requests in plain JSON, errors as values to match.
+
+The only place that talks to the API server (kopf's own watches aside). Bodies are dicts: the
+operator reads few fields of many objects, and the official client's typed models cost more than
+they tell.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio import client, config
+
+Json = dict[str, Any]
+
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+_PAGE = "500"
+
+
+class ApiError(Exception):
+    """The API server refused a request."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Where objects of one kind live in the API."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the URL path of a collection, an object or its subresource."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = [
+            *(("namespaces", namespace) if namespace else ()),
+            self.plural,
+            *((name,) if name else ()),
+            *((subresource,) if subresource else ()),
+        ]
+        return "/".join([root, *parts])
+
+
+PODS = Resource(group="", version="v1", plural="pods")
+NODES = Resource(group="", version="v1", plural="nodes")
+EVENTS = Resource(group="events.k8s.io", version="v1", plural="events")
+
+
+class Api:
+    """A session with the API server."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._client = client.ApiClient(configuration)
+        self._kinds: dict[tuple[str, str], Resource] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls) -> AsyncIterator[Self]:
+        """Yield a session as the environment says: by KUBECONFIG if set, else in-cluster."""
+        configuration = client.Configuration()
+        if "KUBECONFIG" in os.environ:
+            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        api = cls(configuration)
+        try:
+            yield api
+        finally:
+            await api._client.close()  # type: ignore[no-untyped-call]
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        """Send a request and return the answer.
+
+        Raises:
+            ApiError: the API server refused.
+            aiohttp.ClientError, TimeoutError: it did not answer.
+        """
+        async with self._answer(method, path, query or {}, body, content_type, _TIMEOUT) as answer:
+            found: Json = await answer.json()
+            return found
+
+    async def items(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
+        """List a collection page by page; return its objects and the list's resourceVersion."""
+        found: list[Json] = []
+        token = ""
+        while True:
+            page = {**query, "limit": _PAGE, **({"continue": token} if token else {})}
+            answer = await self.request("GET", path, query=page)
+            found.extend(answer["items"])
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                return found, answer["metadata"]["resourceVersion"]
+
+    async def watch(
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[Json]:
+        """Yield watch events as the API server sends them, until it or the limits end it."""
+        async with self._answer("GET", path, query, None, "", limits) as answer:
+            async for line in answer.content:
+                yield json.loads(line)
+
+    async def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Return where a kind lives, from discovery; None where the API server has no such kind."""
+        if (api_version, kind) not in self._kinds:
+            group, _, version = api_version.rpartition("/")
+            path = f"/apis/{api_version}" if group else f"/api/{version}"
+            try:
+                listed = await self.request("GET", path)
+            except ApiError as error:
+                if error.status == 404:  # noqa: PLR2004 -- HTTP's own number
+                    return None
+                raise
+            for entry in listed["resources"]:
+                if "/" not in entry["name"]:
+                    found = Resource(group=group, version=version, plural=entry["name"])
+                    self._kinds[api_version, entry["kind"]] = found
+        return self._kinds.get((api_version, kind))
+
+    @asynccontextmanager
+    async def _answer(  # noqa: PLR0913, PLR0917 -- the parts of an HTTP request
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None,
+        content_type: str,
+        limits: aiohttp.ClientTimeout,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        parts = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        method, url, all_headers, sent, _ = parts
+        raw = await self._client.call_api(
+            method, url, all_headers, sent, _request_timeout=limits, _preload_content=False
+        )
+        answer: aiohttp.ClientResponse = raw.response
+        async with answer:
+            if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
+                raise _error(answer.status, await answer.text())
+            yield answer
+
+
+def _error(status: int, text: str) -> ApiError:
+    try:
+        details = json.loads(text)
+    except ValueError:
+        details = {}
+    return ApiError(status, details.get("reason", ""), details.get("message", text[:200]))

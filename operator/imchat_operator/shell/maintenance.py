@@ -1,0 +1,120 @@
+"""The MaintenanceWindows: a cache of them, and the keeper of their status."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import aiohttp
+from pydantic import ValidationError
+
+from imchat_operator.core.decision import Subject
+from imchat_operator.core.snapshot import Window
+from imchat_operator.core.status import announcements
+from imchat_operator.core.windows import window_status
+from imchat_operator.models import (
+    GROUP,
+    VERSION,
+    MaintenanceWindowStatus,
+)
+from imchat_operator.shell import telemetry
+from imchat_operator.shell.kube import Api, ApiError, Json, Resource
+from imchat_operator.shell.objects import window
+
+_LOG = logging.getLogger(__name__)
+
+WINDOWS = Resource(group=GROUP, version=VERSION, plural="maintenancewindows")
+
+_LONGEST_PAUSE = 60.0
+_RETRY = 5.0
+
+
+class Windows:
+    """All windows by uid, as last seen."""
+
+    def __init__(self, api: Api, on_change: Callable[[str], None]) -> None:
+        self._api = api
+        self._on_change = on_change
+        self._bodies: dict[str, Json] = {}
+        self._wake = asyncio.Event()
+
+    def of(self, namespace: str) -> tuple[Window, ...]:
+        """Return the windows of a namespace; one that can't be read holds nothing."""
+        bodies = [b for b in self._bodies.values() if b["metadata"]["namespace"] == namespace]
+        return tuple(found for body in bodies if (found := _read(body)) is not None)
+
+    def changed(self, body: Json) -> None:
+        """Take over a window, new or changed."""
+        uid = body["metadata"]["uid"]
+        old = self._bodies.get(uid)
+        self._bodies[uid] = body
+        if old is None or old["metadata"]["generation"] != body["metadata"]["generation"]:
+            self._wake.set()
+            self._on_change(body["metadata"]["namespace"])
+
+    def gone(self, uid: str) -> None:
+        """Forget a window."""
+        body = self._bodies.pop(uid, None)
+        if body is not None:
+            self._on_change(body["metadata"]["namespace"])
+
+    def known(self) -> frozenset[str]:
+        """Return the uids of all windows."""
+        return frozenset(self._bodies)
+
+    async def run(self) -> None:
+        """Keep every window's status true until cancelled."""
+        while True:
+            pause = min([await self._kept(uid) for uid in self._bodies], default=_LONGEST_PAUSE)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    async def _kept(self, uid: str) -> float:
+        """Bring one window's status up to date; return the seconds until it may change."""
+        body = self._bodies[uid]
+        path = WINDOWS.path(body["metadata"]["namespace"], body["metadata"]["name"])
+        try:
+            return await self._written(body, path)
+        except ApiError as error:
+            _LOG.info("%s: %s", path, error)
+            await self._reread(uid, path)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _LOG.warning("%s: %r", path, error)
+        return _RETRY
+
+    async def _reread(self, uid: str, path: str) -> None:
+        try:
+            self._bodies[uid] = await self._api.request("GET", path)
+        except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            _LOG.warning("%s: %r", path, error)
+
+    async def _written(self, body: Json, path: str) -> float:
+        found = _read(body)
+        if found is None:
+            return _LONGEST_PAUSE
+        meta, now = body["metadata"], datetime.now(UTC)
+        before = MaintenanceWindowStatus.model_validate(body.get("status") or {})
+        after = window_status(found, before, meta["generation"], now)
+        if after != before:
+            subject = Subject(kind="MaintenanceWindow", name=found.name, uid=found.uid)
+            told = announcements(subject, before.conditions, after.conditions)
+            # The name of the Event follows from the opening: a second posting makes no second one.
+            events = [n.pending(f"{after.opens}", "Observe", now) for n in told]
+            await telemetry.post(self._api, meta["namespace"], events)
+            full = {**body, "status": after.to_json()}
+            self._bodies[found.uid] = await self._api.request("PUT", f"{path}/status", body=full)
+        boundaries = [t for t in (after.opens, after.closes) if t is not None and t > now]
+        wait = (min(boundaries) - now).total_seconds() if boundaries else _LONGEST_PAUSE
+        return min(_LONGEST_PAUSE, wait + 0.02)
+
+
+def _read(body: Json) -> Window | None:
+    try:
+        return window(body)
+    except ValidationError as error:
+        _LOG.warning("maintenance window %s is ignored: %s", body["metadata"]["name"], error)
+        return None

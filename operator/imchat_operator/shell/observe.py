@@ -1,0 +1,169 @@
+"""From caches, gateways and the clock to a Snapshot of one cluster."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from imchat_operator.core.decision import Outcome
+from imchat_operator.core.snapshot import (
+    Gateway,
+    NotAsked,
+    Snapshot,
+    Target,
+    TargetMissing,
+    Window,
+)
+from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
+from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.shell.kube import PODS, Api, ApiError, Json
+from imchat_operator.shell.load import PodMetricsSource, Sample
+from imchat_operator.shell.objects import Pod, cluster_of, gateway, pod
+from imchat_operator.shell.reflector import Reflector
+
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+# Drains and ill gateways are looked at this often, however long the metrics interval is.
+_CLOSE_WATCH = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A Snapshot, and where its actions go to."""
+
+    snapshot: Snapshot
+    addresses: dict[str, Address]
+    scale_path: str
+
+
+class Observer:
+    """Watches one cluster's pods and asks its gateways; owns the pod cache."""
+
+    def __init__(
+        self,
+        api: Api,
+        gateways: Gateways,
+        nodes: Reflector[tuple[str, bool]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._api = api
+        self._nodes = nodes
+        self._on_change = on_change
+        self._source = PodMetricsSource(gateways)
+        self._pods: Reflector[Pod] | None = None
+        self._watched = ("", "")
+        self._task: asyncio.Task[None] | None = None
+
+    async def observe(
+        self,
+        body: Json,
+        windows: tuple[Window, ...],
+        outcomes: tuple[Outcome, ...],
+        posted: frozenset[str],
+    ) -> Observation:
+        """Return what is.
+
+        Raises:
+            pydantic.ValidationError: the spec was stored under other rules than today's.
+            ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
+        """
+        spec = ImChatClusterSpec.model_validate(body["spec"])
+        history = ImChatClusterStatus.model_validate(body.get("status") or {})
+        meta = body["metadata"]
+        found, scale_path = await self._scale(spec.target_ref, meta["namespace"])
+        parts: dict[str, Any] = {
+            "cluster": cluster_of(body),
+            "spec": spec,
+            "history": history,
+            "windows": windows,
+            "outcomes": outcomes,
+            "posted": posted,
+        }
+        if isinstance(found, TargetMissing):
+            now = datetime.now(UTC)
+            snapshot = Snapshot(now=now, sampled_at=now, target=found, **parts)
+            return Observation(snapshot=snapshot, addresses={}, scale_path=scale_path)
+        pods = await self._cached(meta["namespace"], found["status"]["selector"])
+        addresses = {
+            p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
+        }
+        sample = await self._sampled(spec, history, addresses)
+        snapshot = Snapshot(
+            now=datetime.now(UTC),
+            sampled_at=sample.at,
+            target=_target(found, spec.target_ref),
+            gateways=self._gateways(pods, sample),
+            **parts,
+        )
+        return Observation(snapshot=snapshot, addresses=addresses, scale_path=scale_path)
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _scale(self, ref: TargetRef, namespace: str) -> tuple[Json | TargetMissing, str]:
+        resource = await self._api.resource(ref.api_version, ref.kind)
+        if resource is None:
+            why = f"spec.targetRef: the API server has no kind {ref.kind} in {ref.api_version}"
+            return TargetMissing(why=why), ""
+        path = resource.path(namespace, ref.name, "scale")
+        try:
+            scale = await self._api.request("GET", path)
+        except ApiError as error:
+            if error.status not in {_NOT_FOUND, _FORBIDDEN}:
+                raise
+            why = f"spec.targetRef: {ref.kind} {ref.name} can't be scaled ({error}); "
+            return TargetMissing(why=f"{why}create it or correct its name"), path
+        if not scale.get("status", {}).get("selector"):
+            why = f"spec.targetRef: {ref.kind} {ref.name} does not say which pods are its own"
+            return TargetMissing(why=why), path
+        return scale, path
+
+    async def _cached(self, namespace: str, selector: str) -> tuple[Pod, ...]:
+        if self._pods is None or self._watched != (namespace, selector):
+            await self.close()
+            self._pods = Reflector(
+                self._api,
+                PODS.path(namespace),
+                query={"labelSelector": selector},
+                project=pod,
+                on_change=self._on_change,
+            )
+            self._watched = (namespace, selector)
+            self._task = asyncio.create_task(self._pods.run())
+        await asyncio.gather(self._pods.synced.wait(), self._nodes.synced.wait())
+        return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
+
+    async def _sampled(
+        self, spec: ImChatClusterSpec, history: ImChatClusterStatus, addresses: dict[str, Address]
+    ) -> Sample:
+        longest = spec.metrics.interval
+        if history.drains or history.suspects:
+            longest = min(longest, _CLOSE_WATCH)
+        # A pass that was due when the interval ended comes a little early or late.
+        slack = longest / 10
+        now = datetime.now(UTC)
+        return await self._source.sample(addresses, spec.metrics, now, longest - slack)
+
+    def _gateways(self, pods: tuple[Pod, ...], sample: Sample) -> tuple[Gateway, ...]:
+        ready = dict(self._nodes.items.values())
+        return tuple(
+            gateway(
+                p,
+                node_ready=ready.get(p.node, False),
+                reading=sample.reading(p.uid) if p.answers else NotAsked(),
+            )
+            for p in pods
+        )
+
+
+def _target(scale: Json, ref: TargetRef) -> Target:
+    return Target(
+        kind=ref.kind,
+        name=ref.name,
+        replicas=scale["spec"].get("replicas", 0),
+        resource_version=scale["metadata"]["resourceVersion"],
+    )

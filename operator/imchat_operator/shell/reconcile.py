@@ -1,0 +1,159 @@
+"""The loop of one cluster: observe, decide, record, act; again when something changed or is due."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+import aiohttp
+from pydantic import ValidationError
+
+from imchat_operator.core.decision import Decision, Outcome
+from imchat_operator.core.planner import decide, invalid, releases
+from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
+from imchat_operator.shell import telemetry
+from imchat_operator.shell.act import Actor
+from imchat_operator.shell.gateway import Gateways
+from imchat_operator.shell.kube import Api, ApiError, Json, Resource
+from imchat_operator.shell.maintenance import Windows
+from imchat_operator.shell.objects import cluster_of
+from imchat_operator.shell.observe import Observation, Observer
+from imchat_operator.shell.reflector import Reflector
+
+_LOG = logging.getLogger(__name__)
+
+CLUSTERS = Resource(group=GROUP, version=VERSION, plural="imchatclusters")
+
+_CONFLICT = 409
+_NOT_FOUND = 404
+_SHORTEST_PAUSE = 0.2  # changes that come together are one pass
+_LONGEST_PAUSE = 30.0
+
+
+class ClusterLoop:
+    """Reconciles one ImChatCluster until it is gone."""
+
+    def __init__(
+        self,
+        api: Api,
+        gateways: Gateways,
+        nodes: Reflector[tuple[str, bool]],
+        windows: Windows,
+        body: Json,
+    ) -> None:
+        self._api = api
+        self._windows = windows
+        self._body = body
+        self._namespace: str = body["metadata"]["namespace"]
+        self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
+        self._wake = asyncio.Event()
+        self._observer = Observer(api, gateways, nodes, self._wake.set)
+        self._actor = Actor(api, gateways, self._namespace)
+        self._outcomes: tuple[Outcome, ...] = ()
+        self._posted: frozenset[str] = frozenset()
+        self._failures = 0
+
+    def changed(self, body: Json) -> None:
+        """Take over a newer version of the object; only a change of what was asked for wakes."""
+        old, new = self._body["metadata"], body["metadata"]
+        asked = ("generation", "labels", "annotations")
+        self._body = body
+        if any(old.get(key) != new.get(key) for key in asked):
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Have the next pass begin now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Make passes until cancelled, or until the object turns out to be gone."""
+        try:
+            while (pause := await self._guarded_pass()) is not None:
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                await asyncio.sleep(min(_SHORTEST_PAUSE, pause))
+                self._wake.clear()
+        finally:
+            await self._observer.close()
+
+    async def release(self) -> None:
+        """The object was deleted: give back what is being drained."""
+        observation = await self._observation()
+        for action in releases(observation.snapshot):
+            await self._actor.perform(action, observation.scale_path, observation.addresses)
+        await self._observer.close()
+
+    async def _guarded_pass(self) -> float | None:
+        """Make a pass; return the seconds until the next at the latest, None after the last."""
+        try:
+            with telemetry.PASS_SECONDS.time():
+                decision = await self._pass()
+        except ApiError as error:
+            if error.status == _CONFLICT:
+                return await self._refreshed()
+            return self._failed(error)
+        except Exception as error:  # noqa: BLE001 -- the loop's one boundary
+            return self._failed(error)
+        self._failures = 0
+        telemetry.PASSES.labels("ok").inc()
+        return decision.next_check.total_seconds()
+
+    def _failed(self, error: Exception) -> float:
+        self._failures += 1
+        telemetry.PASSES.labels("error").inc()
+        pause = min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(self._failures, 10))
+        known = isinstance(error, ApiError | aiohttp.ClientError | TimeoutError | OSError)
+        _LOG.warning(
+            "%s: pass failed, again in %.1fs: %r", self._path, pause, error, exc_info=not known
+        )
+        return pause
+
+    async def _refreshed(self) -> float | None:
+        """Somebody else wrote the object: read it again and judge anew."""
+        try:
+            self._body = await self._api.request("GET", self._path)
+        except ApiError as error:
+            return None if error.status == _NOT_FOUND else self._failed(error)
+        return 0.0
+
+    async def _observation(self) -> Observation:
+        windows = self._windows.of(self._namespace)
+        return await self._observer.observe(self._body, windows, self._outcomes, self._posted)
+
+    async def _pass(self) -> Decision:
+        try:
+            observation = await self._observation()
+        except ValidationError as error:
+            decision = invalid(cluster_of(self._body), self._history(), str(error), _now())
+            await self._record(decision)
+            return decision
+        decision = decide(observation.snapshot)
+        await self._record(decision)
+        outcomes = []
+        for action in decision.actions:
+            outcome = await self._actor.perform(
+                action, observation.scale_path, observation.addresses
+            )
+            telemetry.count(outcome)
+            outcomes.append(outcome)
+        self._outcomes = tuple(outcomes)
+        return decision
+
+    def _history(self) -> ImChatClusterStatus:
+        return ImChatClusterStatus.model_validate(self._body.get("status") or {})
+
+    async def _record(self, decision: Decision) -> None:
+        """Write the status, which fences what follows, and post the Events it promises."""
+        if decision.status != self._history():
+            body = {**self._body, "status": decision.status.to_json()}
+            self._body = await self._api.request("PUT", f"{self._path}/status", body=body)
+        due = [e for e in decision.status.pending_events if e.name not in self._posted]
+        posted = await telemetry.post(self._api, self._namespace, due)
+        promised = {e.name for e in decision.status.pending_events}
+        self._posted = (self._posted | posted) & promised
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

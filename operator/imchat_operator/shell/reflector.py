@@ -1,0 +1,120 @@
+"""A cache of one collection, kept by list and watch.
+
+Paged, selected by the API server, holding only what `project` keeps. After a gap that the API
+server can't fill (410 Gone) everything is listed again and what is not listed is dropped: no
+ghosts. A broken connection is taken up again where it broke, with back-off.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+import aiohttp
+
+from imchat_operator.shell.kube import Api, ApiError, Json
+
+_LOG = logging.getLogger(__name__)
+_GONE = 410
+_WATCH_SECONDS = 240
+_LONGEST_PAUSE = 30.0
+# The server ends a watch itself; the margin is for a connection that has died unnoticed.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SECONDS + 30)
+
+T = TypeVar("T")
+
+
+class _GoneError(Exception):
+    """The watch can't be continued: list again."""
+
+
+class Reflector(Generic[T]):
+    """The objects of a collection by uid, as of the last event received.
+
+    Attributes:
+        items: what `project` made of each object.
+        synced: set once the first list is complete.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        path: str,
+        *,
+        project: Callable[[Json], T],
+        on_change: Callable[[], None],
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        self._api = api
+        self._path = path
+        self._query = dict(query or {})
+        self._project = project
+        self._on_change = on_change
+        self.items: dict[str, T] = {}
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep the cache until cancelled."""
+        version = ""
+        failures = 0
+        while True:
+            try:
+                version = version or await self._listed()
+                version = await self._watched(version)
+                failures = 0
+            except _GoneError:
+                version = ""
+            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                failures += 1
+                pause = min(_LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 -- jitter
+                _LOG.warning("%s: %r, again in %.1fs", self._path, error, pause)
+                await asyncio.sleep(pause)
+
+    async def _listed(self) -> str:
+        listed, version = await self._api.items(self._path, self._query)
+        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}
+        self.synced.set()
+        self._on_change()
+        return version
+
+    async def _watched(self, version: str) -> str:
+        query = {
+            **self._query,
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
+        try:
+            async for event in self._api.watch(self._path, query, _TIMEOUT):
+                version = self._applied(event)
+        except ApiError as error:
+            if error.status == _GONE:
+                raise _GoneError from error
+            raise
+        except (aiohttp.ClientError, TimeoutError) as error:
+            _LOG.info("%s: watch broke off (%r), goes on at %s", self._path, error, version)
+            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 -- jitter
+        return version
+
+    def _applied(self, event: Json) -> str:
+        seen = event["object"]
+        if event["type"] == "ERROR":
+            if seen.get("code") == _GONE:
+                raise _GoneError
+            raise ApiError(seen.get("code", 0), seen.get("reason", ""), seen.get("message", ""))
+        version: str = seen["metadata"]["resourceVersion"]
+        if event["type"] == "BOOKMARK":
+            return version
+        uid = seen["metadata"]["uid"]
+        before = self.items.get(uid)
+        if event["type"] == "DELETED":
+            self.items.pop(uid, None)
+            self._on_change()
+            return version
+        after = self._project(seen)
+        if after != before:
+            self.items[uid] = after
+            self._on_change()
+        return version

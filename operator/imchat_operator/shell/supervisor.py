@@ -1,0 +1,127 @@
+"""One loop per ImChatCluster, begun and ended as the objects come and go.
+
+kopf's watch tells at once; a list every minute tells what the watch missed (kopf delivers no
+deletion that happened while its watch was broken).
+"""
+
+import asyncio
+import logging
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from imchat_operator.settings import Settings
+from imchat_operator.shell.gateway import Gateways
+from imchat_operator.shell.kube import NODES, Api, ApiError, Json, Resource
+from imchat_operator.shell.maintenance import WINDOWS, Windows
+from imchat_operator.shell.objects import node_is_ready
+from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
+from imchat_operator.shell.reflector import Reflector
+
+_LOG = logging.getLogger(__name__)
+_RESYNC = 60.0
+_RELEASE_SECONDS = 30
+
+
+class Supervisor:
+    """Owns every task of the operator but kopf's; an async context manager."""
+
+    def __init__(self, api: Api, gateways: Gateways, settings: Settings) -> None:
+        self._api = api
+        self._gateways = gateways
+        self._settings = settings
+        self._nodes = Reflector(
+            api, NODES.path(), project=node_is_ready, on_change=self._wake_everything
+        )
+        self._windows = Windows(api, self._wake_namespace)
+        self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        for work in (self._nodes.run(), self._windows.run(), self._resync()):
+            self._keep(asyncio.create_task(work))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        tasks = [*self._tasks, *(task for _, _, task in self._loops.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cluster_changed(self, body: Json) -> None:
+        """Begin to serve a cluster, or tell its loop of the change."""
+        meta = body["metadata"]
+        if meta["uid"] in self._loops:
+            self._loops[meta["uid"]][1].changed(body)
+            return
+        loop = ClusterLoop(self._api, self._gateways, self._nodes, self._windows, body)
+        task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
+        self._loops[meta["uid"]] = (meta["namespace"], loop, task)
+
+    def cluster_gone(self, uid: str) -> None:
+        """End a cluster's loop; what it was draining is given back."""
+        if uid in self._loops:
+            _, loop, task = self._loops.pop(uid)
+            self._keep(asyncio.create_task(_ended(loop, task)))
+
+    def window_changed(self, body: Json) -> None:
+        """Take over a maintenance window."""
+        self._windows.changed(body)
+
+    def window_gone(self, uid: str) -> None:
+        """Forget a maintenance window."""
+        self._windows.gone(uid)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _wake_everything(self) -> None:
+        for _, loop, _ in self._loops.values():
+            loop.wake()
+
+    def _wake_namespace(self, namespace: str) -> None:
+        for where, loop, _ in self._loops.values():
+            if where == namespace:
+                loop.wake()
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(_RESYNC)
+            try:
+                clusters = await self._listed(CLUSTERS)
+                windows = await self._listed(WINDOWS)
+            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                _LOG.warning("resync failed: %r", error)
+                continue
+            for uid in self._loops.keys() - clusters.keys():
+                self.cluster_gone(uid)
+            for uid in self._windows.known() - windows.keys():
+                self.window_gone(uid)
+            for body in clusters.values():
+                self.cluster_changed(body)
+            for body in windows.values():
+                self.window_changed(body)
+
+    async def _listed(self, resource: Resource) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        for namespace in self._settings.namespaces or ("",):
+            items, _ = await self._api.items(resource.path(namespace), {})
+            found.update((o["metadata"]["uid"], o) for o in items)
+        return found
+
+
+async def _ended(loop: ClusterLoop, task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    try:
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            await loop.release()
+    except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        _LOG.warning("gateways of a deleted cluster could not be given back: %r", error)

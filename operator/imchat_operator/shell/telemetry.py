@@ -1,0 +1,79 @@
+"""Events and Prometheus metrics.
+
+An Event's name follows from its content (core.decision), so that posting it again, after a crash
+or by a second operator, is refused by the API server as already there.
+"""
+
+import logging
+import socket
+from collections.abc import Iterable
+from datetime import UTC
+
+import aiohttp
+from prometheus_client import Counter, Gauge, Histogram
+
+from imchat_operator.core.decision import Outcome
+from imchat_operator.models import API_VERSION, PendingEvent
+from imchat_operator.shell.kube import EVENTS, Api, ApiError, Json
+
+_LOG = logging.getLogger(__name__)
+_CONFLICT = 409
+_CONTROLLER = "imchat-operator"
+
+PASSES = Counter("imchat_operator_passes", "Passes of the loop.", ["result"])
+PASS_SECONDS = Histogram("imchat_operator_pass_duration_seconds", "Time of one pass.")
+ACTIONS = Counter("imchat_operator_actions", "Actions, by kind and outcome.", ["action", "outcome"])
+POSTED = Counter("imchat_operator_events", "Events posted, by reason.", ["reason"])
+GATEWAYS = Gauge("imchat_operator_gateways", "Gateways by state.", ["namespace", "name", "state"])
+
+
+def count(outcome: Outcome) -> None:
+    """Count what became of an action, and log a refusal."""
+    kind = type(outcome.action).__name__
+    ACTIONS.labels(kind, "refused" if outcome.refused else "done").inc()
+    if outcome.refused:
+        _LOG.warning("refused: %s: %s", outcome.action, outcome.refused)
+
+
+async def post(api: Api, namespace: str, events: Iterable[PendingEvent]) -> frozenset[str]:
+    """Post Events and return the names of those that the API server has now."""
+    posted = set()
+    for event in events:
+        try:
+            await api.request("POST", EVENTS.path(namespace), body=_body(namespace, event))
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                _LOG.warning("event %s was refused: %s", event.reason, error)
+                if error.status >= 500:  # noqa: PLR2004 -- HTTP's own number
+                    continue
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _LOG.warning("event %s could not be posted: %r", event.reason, error)
+            continue
+        else:
+            POSTED.labels(event.reason).inc()
+            _LOG.info("%s %s: %s", event.reason, event.object, event.message)
+        posted.add(event.name)
+    return frozenset(posted)
+
+
+def _body(namespace: str, event: PendingEvent) -> Json:
+    at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": event.name, "namespace": namespace},
+        "eventTime": at,
+        "reportingController": _CONTROLLER,
+        "reportingInstance": f"{_CONTROLLER}-{socket.gethostname()}"[:128],
+        "action": event.action,
+        "reason": event.reason,
+        "note": event.message,
+        "type": event.type,
+        "regarding": {
+            "apiVersion": "v1" if event.kind == "Pod" else API_VERSION,
+            "kind": event.kind,
+            "namespace": namespace,
+            "name": event.object,
+            "uid": event.uid,
+        },
+    }
