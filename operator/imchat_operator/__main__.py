@@ -50,6 +50,7 @@ def main() -> int:
         return 2
     formats = {"text": kopf.LogFormat.FULL, "json": kopf.LogFormat.JSON}
     kopf.configure(log_format=formats[settings.log_format])
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per watch event
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.address)
     asyncio.run(_run(settings))

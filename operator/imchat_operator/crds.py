@@ -44,12 +44,18 @@ _KEPT = (
 
 
 class _ApiJsonSchema(GenerateJsonSchema):
-    """Writes default durations as the API does (`15s`), not in ISO 8601."""
+    """Writes defaults as the API does: `15s`, not ISO 8601, and camelCase names."""
 
     def encode_default(self, dft: Any) -> Any:
-        if isinstance(dft, timedelta):
-            return duration_text(dft)
-        return super().encode_default(dft)
+        match dft:
+            case timedelta():
+                return duration_text(dft)
+            case Model():
+                return dft.to_json()
+            case tuple():
+                return [self.encode_default(item) for item in dft]
+            case _:
+                return super().encode_default(dft)
 
 
 def structural_schema(model: type[Model]) -> dict[str, Any]:
@@ -67,9 +73,6 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
         out["properties"] = {
             name: _structural(child, definitions) for name, child in node["properties"].items()
         }
-        if "default" in out:
-            # The children's own defaults fill it in: each default is written once.
-            out["default"] = {}
     if "items" in node:
         out["items"] = _structural(node["items"], definitions)
     if isinstance(node.get("additionalProperties"), dict):

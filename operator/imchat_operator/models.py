@@ -32,9 +32,15 @@ class Model(BaseModel):
         alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
     )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form as the API server stores it: no nulls, times in RFC 3339."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+    def to_json(self, *, sparse: bool = False) -> dict[str, Any]:
+        """Return the JSON form as the API server stores it: no nulls, times in RFC 3339.
+
+        Args:
+            sparse: leave out what has its default, so that `kubectl describe` stays short.
+        """
+        return self.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude_defaults=sparse
+        )
 
 
 # --- ImChatCluster: spec ---------------------------------------------------------------------

@@ -133,14 +133,20 @@ def max_gap(metrics: Metrics) -> timedelta:
 
 def streaks(
     spec: ImChatClusterSpec,
+    replicas: int,
     before: tuple[Streak, ...],
     load: Utilization | Unknown,
     sampled_at: datetime,
 ) -> tuple[Streak, ...]:
-    """Return the streaks after one more sample; the same sample again changes nothing."""
+    """Return the streaks after one more sample; the same sample again changes nothing.
+
+    A fleet of minReplicas keeps no streak towards less: nothing could come of it.
+    """
     known = {s.rule: s for s in before if sampled_at - s.last <= max_gap(spec.metrics)}
     result = []
     for rule in rules(spec):
+        if isinstance(rule, ScaleDownRule) and replicas <= spec.min_replicas:
+            continue
         name = rule_text(rule)
         streak = known.get(name)
         match load:

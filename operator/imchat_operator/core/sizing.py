@@ -85,12 +85,7 @@ def _sustained_down(
         return _shrink(
             facts, load, scaling.Size(replicas=size.replicas, why=_cause(load, rule, size))
         )
-    at_min = facts.target.replicas <= facts.snapshot.spec.min_replicas
-    text = scaling.rule_text(rule)
-    if at_min:
-        message = f"{text}, and the fleet has minReplicas {facts.snapshot.spec.min_replicas}"
-        return _stay(facts, Reason.AT_MINIMUM, message)
-    return _stay(facts, Reason.SIZE_IS_RIGHT, f"{text}; {size.why}")
+    return _stay(facts, Reason.SIZE_IS_RIGHT, f"{scaling.rule_text(rule)}; {size.why}")
 
 
 def _grow(facts: Facts, size: scaling.Size) -> Part:
@@ -143,6 +138,9 @@ def _waiting(facts: Facts, load: scaling.Utilization) -> Part:
                 texts.append(f"{name} for {duration_text(lasted)} of {whole} (now {load.text})")
     if texts:
         return _stay(facts, Reason.WAITING, "; ".join(texts))
+    if facts.target.replicas <= facts.snapshot.spec.min_replicas:
+        message = f"the fleet has minReplicas {facts.snapshot.spec.min_replicas}"
+        return _stay(facts, Reason.AT_MINIMUM, message)
     rules = [
         *(f"above {r.above}%" for r in facts.snapshot.spec.scaling.scale_up),
         *(f"below {r.below}%" for r in facts.snapshot.spec.scaling.scale_down),

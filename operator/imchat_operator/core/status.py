@@ -102,4 +102,5 @@ def _figures(status: ImChatClusterStatus) -> tuple[object, ...]:
     return (
         tuple(c.message for c in status.conditions),
         tuple(s.last for s in status.streaks),
+        tuple(e.name for e in status.pending_events),
     )

@@ -105,7 +105,7 @@ class Windows:
             # The name of the Event follows from the opening: a second posting makes no second one.
             events = [n.pending(f"{after.opens}", "Observe", now) for n in told]
             await telemetry.post(self._api, meta["namespace"], events)
-            full = {**body, "status": after.to_json()}
+            full = {**body, "status": after.to_json(sparse=True)}
             self._bodies[found.uid] = await self._api.request("PUT", f"{path}/status", body=full)
         boundaries = [t for t in (after.opens, after.closes) if t is not None and t > now]
         wait = (min(boundaries) - now).total_seconds() if boundaries else _LONGEST_PAUSE

@@ -147,7 +147,7 @@ class ClusterLoop:
     async def _record(self, decision: Decision) -> None:
         """Write the status, which fences what follows, and post the Events it promises."""
         if decision.status != self._history():
-            body = {**self._body, "status": decision.status.to_json()}
+            body = {**self._body, "status": decision.status.to_json(sparse=True)}
             self._body = await self._api.request("PUT", f"{self._path}/status", body=body)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
         posted = await telemetry.post(self._api, self._namespace, due)
