@@ -47,7 +47,13 @@ def decide(snapshot: Snapshot) -> Decision:
         target=snapshot.target,
         maintenance=maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now),
         load=load,
-        running=scaling.streaks(snapshot.spec, snapshot.history.streaks, load, snapshot.sampled_at),
+        running=scaling.streaks(
+            snapshot.spec,
+            snapshot.target.replicas,
+            snapshot.history.streaks,
+            load,
+            snapshot.sampled_at,
+        ),
         ill=healing.patients(snapshot, drained),
         drains=(),
     )

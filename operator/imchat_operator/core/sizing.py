@@ -10,6 +10,10 @@ from imchat_operator.models import Purpose, Resize
 from imchat_operator.units import duration_text
 
 
+# Victims of one scale-down: each is a record in status, which is bounded.
+_LARGEST_STEP = 16
+
+
 def sized(facts: Facts, progress: resizing.Progress) -> Part:
     """Return what happens to the fleet's size, after the change under way has made its step."""
     spec, replicas = facts.snapshot.spec, facts.target.replicas
@@ -115,7 +119,8 @@ def _shrink(facts: Facts, load: scaling.Utilization, size: scaling.Size) -> Part
     if len(in_rotation) < facts.target.replicas:
         waits = f"waits until all take connections ({len(in_rotation)} do)"
         return _stay(facts, Reason.WAITING, f"{wish}; {waits}")
-    count = facts.target.replicas - size.replicas
+    count = min(facts.target.replicas - size.replicas, _LARGEST_STEP)
+    size = scaling.Size(replicas=facts.target.replicas - count, why=size.why)
     leaving = scaling.victims(facts.target.kind, in_rotation, count)
     if scaling.is_too_much_for(load, size.replicas, facts.snapshot.spec):
         return _stay(facts, Reason.WAITING, f"{wish}; the rest could not carry the load")
