@@ -50,7 +50,8 @@ def main() -> int:
         return 2
     formats = {"text": kopf.LogFormat.FULL, "json": kopf.LogFormat.JSON}
     kopf.configure(log_format=formats[settings.log_format])
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per watch event
+    for chatty in ("kopf.objects", "aiohttp.access"):  # a line per watch event, and per probe
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.address)
     asyncio.run(_run(settings))

@@ -93,6 +93,17 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return node
 
 
+def _without_defaults(schema: Any) -> Any:
+    """Leave status as it is written: the API server would add every empty list to it."""
+    match schema:
+        case dict():
+            return {k: _without_defaults(v) for k, v in schema.items() if k != "default"}
+        case list():
+            return [_without_defaults(item) for item in schema]
+        case _:
+            return schema
+
+
 def _column(name: str, path: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
     column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path}
     return {**column, "priority": priority} if priority else column
@@ -128,7 +139,7 @@ def _crd(
                     "kind": {"type": "string"},
                     "metadata": {"type": "object"},
                     "spec": structural_schema(spec),
-                    "status": structural_schema(status),
+                    "status": _without_defaults(structural_schema(status)),
                 },
             }
         },

@@ -141,12 +141,17 @@ class Notice:
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
 
-    def pending(self, decision_id: str, action: str, now: datetime) -> PendingEvent:
-        """Return the form that is kept in status; its name makes a second posting harmless."""
-        content = f"{self.subject.uid}/{self.reason}/{self.message}/{decision_id}"
-        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    def pending(self, decision: str, action: str, at: datetime, order: int) -> PendingEvent:
+        """Return the form that is kept in status.
+
+        Its name follows from the arguments, so that a second posting makes no second Event, and
+        sorts by time, as lists of Events do; `order` is its place among those of the same time.
+        """
+        content = f"{self.subject.uid}/{self.reason}/{self.message}/{decision}"
+        digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+        moment = int(at.timestamp() * 1_000_000) + order
         return PendingEvent(
-            name=f"{self.subject.name[:200]}.{digest}",
+            name=f"{self.subject.name[:200]}.{moment:x}.{digest}",
             kind=self.subject.kind,
             object=self.subject.name,
             uid=self.subject.uid,
@@ -154,7 +159,7 @@ class Notice:
             reason=self.reason,
             action=action,
             message=self.message[:1024],
-            at=now,
+            at=at,
         )
 
 

@@ -24,7 +24,7 @@ from imchat_operator.core.decision import (
 )
 from imchat_operator.core.snapshot import Cluster, Reported, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part
-from imchat_operator.core.status import announcements, conditions, worth_writing
+from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
 from imchat_operator.core.windows import Maintenance, maintenance
 from imchat_operator.models import ImChatClusterStatus, Phase
 from imchat_operator.units import duration_text
@@ -206,24 +206,10 @@ def _recorded(
     told = announcements(_subject(snapshot), before.conditions, states)
     events = (
         *(e for e in before.pending_events if e.name not in snapshot.posted),
-        *(n.pending(id_, _ACTIONS.get(n.reason, "Observe"), snapshot.now) for n in notices),
-        *(n.pending(id_, "Observe", snapshot.now) for n in told),
+        *pending_events(id_, (*told, *notices), snapshot.now),
     )
     after = after.model_copy(update={"conditions": states, "pending_events": events[-32:]})
     return worth_writing(snapshot, after)
-
-
-# The verb that an Event's `action` field shows; all else is an observation.
-_ACTIONS = {
-    Reason.SCALING_UP: "Scale",
-    Reason.SCALING_DOWN: "Scale",
-    Reason.SCALED_DOWN: "Scale",
-    Reason.GATEWAY_UNHEALTHY: "Remediate",
-    Reason.GATEWAY_DRAINING: "Drain",
-    Reason.GATEWAY_DRAINED: "Drain",
-    Reason.CONNECTIONS_CUT: "Drain",
-    Reason.GATEWAY_EVICTED: "Evict",
-}
 
 
 def releases(snapshot: Snapshot) -> tuple[Action, ...]:
@@ -244,7 +230,7 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
         update={
             "conditions": states,
             "observed_generation": cluster.generation,
-            "pending_events": tuple(n.pending(id_, "Observe", now) for n in told),
+            "pending_events": pending_events(id_, told, now),
         }
     )
     return Decision(id=id_, actions=(), status=status, next_check=_INVALID_CHECK)

@@ -9,7 +9,6 @@ from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_d
 from imchat_operator.models import Purpose, Resize
 from imchat_operator.units import duration_text
 
-
 # Victims of one scale-down: each is a record in status, which is bounded.
 _LARGEST_STEP = 16
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from imchat_operator.core.decision import Notice, Reason, Subject, Verdict
 from imchat_operator.core.snapshot import Snapshot
-from imchat_operator.models import Condition, ImChatClusterStatus
+from imchat_operator.models import Condition, ImChatClusterStatus, PendingEvent
 
 _REFRESH = 2
 
@@ -73,6 +73,29 @@ def announcements(
             )
         )
     return tuple(notices)
+
+
+# The verb that an Event's `action` field shows; all else is an observation.
+_ACTIONS = {
+    Reason.SCALING_UP: "Scale",
+    Reason.SCALING_DOWN: "Scale",
+    Reason.SCALED_DOWN: "Scale",
+    Reason.GATEWAY_UNHEALTHY: "Remediate",
+    Reason.GATEWAY_DRAINING: "Drain",
+    Reason.GATEWAY_DRAINED: "Drain",
+    Reason.CONNECTIONS_CUT: "Drain",
+    Reason.GATEWAY_EVICTED: "Evict",
+}
+
+
+def pending_events(
+    decision: str, notices: tuple[Notice, ...], at: datetime
+) -> tuple[PendingEvent, ...]:
+    """Return notices in the form that is kept in status until they are posted."""
+    return tuple(
+        notice.pending(decision, _ACTIONS.get(notice.reason, "Observe"), at, order)
+        for order, notice in enumerate(notices)
+    )
 
 
 def worth_writing(snapshot: Snapshot, after: ImChatClusterStatus) -> ImChatClusterStatus:

@@ -9,14 +9,11 @@ a window from 02:00 to 06:00 lasts 3 or 5 hours on the nights when the clocks ch
 The rule counts from the day the window was created (INTERVAL, COUNT).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from itertools import islice
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrule, rrulestr
-
+from imchat_operator.core import recurrence
 from imchat_operator.core.decision import Reason, Verdict
 from imchat_operator.core.snapshot import Window
 from imchat_operator.core.status import conditions
@@ -28,8 +25,7 @@ from imchat_operator.models import (
     matches,
 )
 
-# Furthest look ahead. A rule that does not occur in ten years (29 February does) is refused;
-# the bound also keeps a rule that never occurs from being searched to the year 9999.
+# Furthest look ahead: a window that opens later counts as ended.
 _HORIZON = timedelta(days=3653)
 
 
@@ -53,54 +49,47 @@ def occurrence(window: Window, now: datetime) -> Occurrence | Invalid | None:
     """Return the opening that `now` lies in, or else the next one; None if there is none."""
     found: list[Occurrence] = []
     for number, schedule in enumerate(window.spec.schedules):
-        try:
-            found.extend(islice(_current_and_later(schedule, window.created_at, now), 1))
-        except (ValueError, OSError) as error:  # an unreadable zone file is an OSError
-            where = "recurring.timeZone" if "zone" in str(error).lower() else "recurring.rrule"
-            return Invalid(field=f"spec.schedules[{number}].{where}", why=str(error))
+        match _opening(schedule, window.created_at, now):
+            case Invalid(field=field, why=why):
+                return Invalid(field=f"spec.schedules[{number}].{field}", why=why)
+            case Occurrence() as opening:
+                found.append(opening)
     return min(found, default=None)
 
 
-def _current_and_later(
+def _opening(
     schedule: Schedule, created_at: datetime, now: datetime
-) -> Iterator[Occurrence]:
-    if schedule.once is not None and schedule.once.end > now:
-        yield Occurrence(start=schedule.once.start, end=schedule.once.end)
+) -> Occurrence | Invalid | None:
     if schedule.recurring is not None:
-        for opening in _recurrences(schedule.recurring, created_at, now):
-            if opening.end > now:
-                yield opening
+        return _recurrence(schedule.recurring, created_at, now)
+    if schedule.once is not None and now < schedule.once.end:
+        return Occurrence(start=schedule.once.start, end=schedule.once.end)
+    return None
 
 
-def _recurrences(rule: Recurring, created_at: datetime, now: datetime) -> Iterator[Occurrence]:
-    zone = _zone(rule.time_zone)
-    opens = time.fromisoformat(rule.start_time)
-    first_day = created_at.astimezone(zone).date()
-    horizon = (now + _HORIZON).astimezone(zone).replace(tzinfo=None)
-    days = _bounded(rule.rrule, datetime.combine(first_day, opens), horizon)
-    for local_start in days:
-        start = _instant(local_start, zone, late=False)
-        end = _instant(local_start + rule.duration, zone, late=True)
-        if end > start:
-            yield Occurrence(start=start, end=end)
-
-
-def _bounded(text: str, first: datetime, horizon: datetime) -> Iterator[datetime]:
-    rule = rrulestr(text.removeprefix("RRULE:"), dtstart=first)
-    if not isinstance(rule, rrule):
-        raise ValueError(f"{text!r} is more than one rule: give each a schedule of its own")  # noqa: TRY004
-    count: int | None = rule._count  # type: ignore[attr-defined]  # noqa: SLF001 -- has no public name
-    until: datetime | None = rule._until  # type: ignore[attr-defined]  # noqa: SLF001 -- same
-    if until is not None:
-        horizon = min(horizon, until.replace(tzinfo=None))
-    return islice(rule.replace(count=None, until=horizon), count)
-
-
-def _zone(name: str) -> ZoneInfo:
+def _recurrence(
+    rule: Recurring, created_at: datetime, now: datetime
+) -> Occurrence | Invalid | None:
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone that this operator knows") from error
+        zone = ZoneInfo(rule.time_zone)
+    except (KeyError, ValueError, OSError):  # an unreadable zone file is an OSError
+        why = f"{rule.time_zone!r} is no time zone that this operator knows"
+        return Invalid(field="recurring.timeZone", why=why)
+    opens = time.fromisoformat(rule.start_time)
+    first = datetime.combine(created_at.astimezone(zone).date(), opens)
+    last = (now + _HORIZON).astimezone(zone).replace(tzinfo=None)
+    try:
+        starts = recurrence.days(rule.rrule, first, last, zone)
+    except ValueError as error:
+        return Invalid(field="recurring.rrule", why=str(error))
+    openings = (
+        Occurrence(
+            start=_instant(start, zone, late=False),
+            end=_instant(start + rule.duration, zone, late=True),
+        )
+        for start in starts
+    )
+    return next((o for o in openings if o.start < o.end and now < o.end), None)
 
 
 def _instant(local: datetime, zone: ZoneInfo, *, late: bool) -> datetime:
@@ -108,10 +97,7 @@ def _instant(local: datetime, zone: ZoneInfo, *, late: bool) -> datetime:
     late_one = local.replace(tzinfo=zone, fold=1)
     repeated = (early_one.utcoffset() or timedelta()) > (late_one.utcoffset() or timedelta())
     chosen = late_one if late and repeated else early_one
-    return chosen.astimezone(tz=_UTC)
-
-
-_UTC = ZoneInfo("UTC")
+    return chosen.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,8 +103,10 @@ class Gateways:
                 return content.decode(errors="replace")
         except TimeoutError as error:
             raise RefusedError(f"no answer within {seconds:g}s") from error
+        except aiohttp.ClientConnectorError as error:
+            raise RefusedError(f"can't be connected to: {error.os_error.strerror}") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise RefusedError(f"{type(error).__name__}") from error
+            raise RefusedError(f"broke off: {type(error).__name__}") from error
 
 
 def _figures(text: str, metrics: Metrics) -> Reported | Silent:

@@ -55,7 +55,7 @@ class Resource:
 
 PODS = Resource(group="", version="v1", plural="pods")
 NODES = Resource(group="", version="v1", plural="nodes")
-EVENTS = Resource(group="events.k8s.io", version="v1", plural="events")
+EVENTS = Resource(group="", version="v1", plural="events")
 
 
 class Api:

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from imchat_operator.core.decision import Subject
 from imchat_operator.core.snapshot import Window
-from imchat_operator.core.status import announcements
+from imchat_operator.core.status import announcements, pending_events
 from imchat_operator.core.windows import window_status
 from imchat_operator.models import (
     GROUP,
     VERSION,
     MaintenanceWindowStatus,
+    WindowState,
 )
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.kube import Api, ApiError, Json, Resource
@@ -102,14 +103,23 @@ class Windows:
         if after != before:
             subject = Subject(kind="MaintenanceWindow", name=found.name, uid=found.uid)
             told = announcements(subject, before.conditions, after.conditions)
-            # The name of the Event follows from the opening: a second posting makes no second one.
-            events = [n.pending(f"{after.opens}", "Observe", now) for n in told]
+            # Dated by the window's own clock, so that a second posting makes no second Event.
+            events = pending_events(f"{meta['generation']}", told, _since(found, before, after))
             await telemetry.post(self._api, meta["namespace"], events)
             full = {**body, "status": after.to_json(sparse=True)}
             self._bodies[found.uid] = await self._api.request("PUT", f"{path}/status", body=full)
         boundaries = [t for t in (after.opens, after.closes) if t is not None and t > now]
         wait = (min(boundaries) - now).total_seconds() if boundaries else _LONGEST_PAUSE
         return min(_LONGEST_PAUSE, wait + 0.02)
+
+
+def _since(
+    found: Window, before: MaintenanceWindowStatus, after: MaintenanceWindowStatus
+) -> datetime:
+    """Return when a window came into its new state."""
+    if after.state is WindowState.OPEN and after.opens is not None:
+        return after.opens
+    return before.closes or found.created_at
 
 
 def _read(body: Json) -> Window | None:

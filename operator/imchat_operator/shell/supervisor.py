@@ -49,6 +49,10 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End every task; what is under way goes on from status with the next operator."""
         tasks = [*self._tasks, *(task for _, _, task in self._loops.values())]
         for task in tasks:
             task.cancel()

@@ -1,7 +1,8 @@
 """Events and Prometheus metrics.
 
 An Event's name follows from its content (core.decision), so that posting it again, after a crash
-or by a second operator, is refused by the API server as already there.
+or by a second operator, is refused by the API server as already there. Events are posted through
+core/v1, since `kubectl describe` sorts by `lastTimestamp`, which events.k8s.io/v1 refuses.
 """
 
 import logging
@@ -57,19 +58,22 @@ async def post(api: Api, namespace: str, events: Iterable[PendingEvent]) -> froz
 
 
 def _body(namespace: str, event: PendingEvent) -> Json:
-    at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    at = event.at.astimezone(UTC)
+    second = at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
         "metadata": {"name": event.name, "namespace": namespace},
-        "eventTime": at,
-        "reportingController": _CONTROLLER,
+        "eventTime": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "firstTimestamp": second,
+        "lastTimestamp": second,
+        "count": 1,
+        "source": {"component": _CONTROLLER},
+        "reportingComponent": _CONTROLLER,
         "reportingInstance": f"{_CONTROLLER}-{socket.gethostname()}"[:128],
         "action": event.action,
         "reason": event.reason,
-        "note": event.message,
+        "message": event.message,
         "type": event.type,
-        "regarding": {
+        "involvedObject": {
             "apiVersion": "v1" if event.kind == "Pod" else API_VERSION,
             "kind": event.kind,
             "namespace": namespace,

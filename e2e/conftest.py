@@ -1,0 +1,64 @@
+"""Fixtures that every suite on a real API server shares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+import controlplane
+from controlplane.console import plain
+from controlplane.locations import named_context
+from controlplane.programs import find_programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Eventually: TypeAlias = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def programs(pytestconfig: pytest.Config) -> dict[str, Path]:
+    """The local control plane's programs; getting them may take minutes, which is shown."""
+    reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    assert reporter is not None
+    assert capture is not None
+
+    def show(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    return find_programs(plain(show))
+
+
+@pytest.fixture(scope="session")
+def control_plane(request: pytest.FixtureRequest) -> Iterator[controlplane.ControlPlane]:
+    """One API server for the whole session: local, or the one that IMCHAT_E2E_CONTEXT names."""
+    if named_context() is None:
+        request.getfixturevalue("programs")
+    # A lost node is noticed after 6 s instead of 50, so that the suites need not wait for it.
+    flags = {
+        "kube-controller-manager": ["--node-monitor-grace-period=6s", "--node-monitor-period=1s"]
+    }
+    with controlplane.running(audit=True, flags=flags) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Wait until a call gives something true, which is the result; fail after so many seconds."""
+
+    def wait_for(what: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (value := what()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"not so within {seconds:.0f} s; the last answer was {value!r}")
+            time.sleep(0.1)
+        return value
+
+    return wait_for

@@ -1,0 +1,171 @@
+"""A namespace of a cluster, as a test sees it."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from kubernetes import client, config
+
+from controlplane.kubectl import kubectl
+from harness.manifests import Manifest
+from harness.waiting import wait_for
+
+T = TypeVar("T")
+
+_FAULT_SECONDS = 5.0
+_GATEWAY_PORT = 8080
+
+
+class KubectlError(Exception):
+    """kubectl failed; the text is what it printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """Where one test, or the demo, has its objects."""
+
+    kubeconfig: Path
+    name: str
+    _client: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def create(self) -> None:
+        """Create it, and wait until pods can be made in it."""
+        self.kubectl("create", "namespace", self.name)
+        path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
+        wait_for(lambda: self.get(path), what="the default service account")
+
+    def delete(self) -> None:
+        """Delete it with all that is in it; return without waiting."""
+        self.kubectl("delete", "namespace", self.name, "--wait=false")
+
+    def kubectl(self, *arguments: str, manifest: str | None = None) -> str:
+        """Run kubectl in this namespace and return what it prints.
+
+        Raises:
+            KubectlError: it failed.
+        """
+        done = kubectl(
+            "--namespace", self.name, *arguments, kubeconfig=self.kubeconfig, manifest=manifest
+        )
+        if done.returncode:
+            raise KubectlError(done.stderr.strip() or done.stdout.strip())
+        return done.stdout
+
+    def apply(self, *objects: Manifest | Iterable[Manifest]) -> None:
+        """Apply manifests as a user does.
+
+        Raises:
+            KubectlError: the API server refused one.
+        """
+        flat = [m for o in objects for m in ([o] if isinstance(o, dict) else o)]
+        self.kubectl("apply", "-f", "-", manifest=yaml.safe_dump_all(flat))
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Return what the API server has at a URL path; None for 404."""
+        if not self._client:
+            self._client.append(config.new_client_from_config(str(self.kubeconfig)))  # type: ignore[no-untyped-call]
+        api = self._client[0]
+        parts = api.param_serialize("GET", path, auth_settings=["BearerToken"])
+        answer = api.call_api(*parts, _request_timeout=10)
+        text = answer.read()
+        if answer.status == 404:  # noqa: PLR2004 -- HTTP's own number
+            return None
+        body = json.loads(text)
+        if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
+            raise client.ApiException(status=answer.status, reason=body.get("message"))
+        found: dict[str, Any] = body
+        return found
+
+    def items(self, prefix: str, plural: str) -> list[dict[str, Any]]:
+        """Return the objects of a collection of this namespace."""
+        found = self.get(f"{prefix}/namespaces/{self.name}/{plural}")
+        return list(found["items"]) if found else []
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return the gateways that are not being deleted."""
+        pods = self.items("/api/v1", "pods")
+        return [p for p in pods if "deletionTimestamp" not in p["metadata"]]
+
+    def ready_pods(self) -> list[dict[str, Any]]:
+        """Return the gateways that Services send connections to."""
+        return [p for p in self.pods() if is_true(p, "Ready")]
+
+    def pod_names(self) -> set[str]:
+        """Return the names of the gateways that are not being deleted."""
+        return {p["metadata"]["name"] for p in self.pods()}
+
+    def cluster(self, name: str = "chat") -> dict[str, Any]:
+        """Return an ImChatCluster."""
+        path = f"/apis/imchat.dev/v1alpha1/namespaces/{self.name}/imchatclusters/{name}"
+        return self.get(path) or {}
+
+    def status(self) -> dict[str, Any]:
+        """Return the ImChatCluster's status."""
+        found: dict[str, Any] = self.cluster().get("status", {})
+        return found
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """Return a condition of the ImChatCluster, empty if it has none."""
+        conditions = self.status().get("conditions", [])
+        return next((c for c in conditions if c["type"] == kind), {})
+
+    def replicas(self) -> int:
+        """Return the replicas that the gateways' Deployment asks for."""
+        found = self.get(f"/apis/apps/v1/namespaces/{self.name}/deployments/gateway")
+        return int(found["spec"]["replicas"]) if found else 0
+
+    def events(self, kind: str = "ImChatCluster") -> list[dict[str, Any]]:
+        """Return the Events on objects of a kind, oldest first."""
+        found = self.items("/apis/events.k8s.io/v1", "events")
+        mine = [e for e in found if e["regarding"]["kind"] == kind and e.get("eventTime")]
+        return sorted(mine, key=lambda e: (e["eventTime"], e["metadata"]["name"]))
+
+    def reasons(self, kind: str = "ImChatCluster") -> list[str]:
+        """Return the reasons of the operator's Events on a kind, oldest first."""
+        mine = [e for e in self.events(kind) if e["reportingController"] == "imchat-operator"]
+        return [e["reason"] for e in mine]
+
+    def note(self, reason: str) -> str:
+        """Return the text of the latest Event on the ImChatCluster with a reason, or nothing."""
+        notes = [e["note"] for e in self.events() if e["reason"] == reason]
+        return str(notes[-1]) if notes else ""
+
+    def fault(self, pod: str, kind: str) -> None:
+        """Have a gateway fail; a hanging or crashed one can't even say yes."""
+        found = self.get(f"/api/v1/namespaces/{self.name}/pods/{pod}")
+        assert found is not None, f"there is no pod {pod}"
+        address = found["status"]["podIP"]
+        request = urllib.request.Request(
+            f"http://{address}:{_GATEWAY_PORT}/fault",
+            data=json.dumps({"kind": kind}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_FAULT_SECONDS):  # noqa: S310 -- same
+                pass
+        except OSError:
+            if kind not in {"crash", "hang"}:
+                raise
+
+    def wait_until(self, what: Callable[[], T], *, seconds: float = 30.0) -> T:
+        """Wait until a call gives something true, and return it; fail with the status after that.
+
+        Raises:
+            AssertionError: it was not so in time.
+        """
+        try:
+            return wait_for(what, seconds=seconds)
+        except TimeoutError as error:
+            story = [f"{e['reason']}: {e['note']}" for e in self.events()]
+            told = yaml.safe_dump(self.status(), sort_keys=False)
+            raise AssertionError("\n".join([str(error), told, *story])) from error
+
+
+def is_true(found: dict[str, Any], kind: str) -> bool:
+    """Return whether an object's condition is True."""
+    conditions = found.get("status", {}).get("conditions", [])
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)

@@ -1,0 +1,99 @@
+"""The operator as a process of its own, to be started, killed and started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from harness.waiting import wait_for
+
+_STOP_SECONDS = 15.0
+_START_SECONDS = 30.0
+
+
+class OperatorProcess:
+    """One operator that serves one namespace; output goes to a file."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, log: Path) -> None:
+        self._kubeconfig = kubeconfig
+        self._namespace = namespace
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextmanager
+    def running(cls, kubeconfig: Path, namespace: str, log: Path) -> Iterator[Self]:
+        """Run it for as long as the block lasts."""
+        operator = cls(kubeconfig, namespace, log)
+        operator.start()
+        try:
+            yield operator
+        finally:
+            operator.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it is healthy."""
+        health = _free_port()
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self._kubeconfig),
+            "IMCHAT_NAMESPACES": self._namespace,
+            "IMCHAT_ADDRESS": "127.0.0.1",
+            "IMCHAT_METRICS_PORT": "0",
+            "IMCHAT_HEALTH_PORT": str(health),
+        }
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "imchat_operator"],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        wait_for(lambda: self._is_healthy(health), seconds=_START_SECONDS, what="/healthz")
+
+    def _is_healthy(self, port: int) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the operator ended:\n{self.log()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """End it as kill -9 does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as Kubernetes does."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        self._process = None
+
+    def log(self) -> str:
+        """Return all it has printed so far."""
+        return self._log.read_text(errors="replace")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,132 @@
+"""A gateway fails, and is drained where it can be, evicted, and replaced by one that is ready."""
+
+from typing import Any
+
+import pytest
+
+from harness import Namespace, OperatorProcess, Users
+from harness.manifests import gateways, steady
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def _begun(namespace: Namespace, *, replicas: int = 3, **spec: Any) -> set[str]:
+    namespace.apply(gateways(replicas=replicas), steady(**spec))
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == replicas)
+    return namespace.pod_names()
+
+
+def _healed(namespace: Namespace, ill: str, *, replicas: int = 3, seconds: float = 40.0) -> str:
+    note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=seconds)
+    assert ill in note
+    assert ill not in namespace.pod_names()
+    assert len(namespace.ready_pods()) == replicas
+    return note
+
+
+def test_a_gateway_that_fails_its_readiness_is_drained_and_replaced_without_a_cut(
+    namespace: Namespace,
+) -> None:
+    ill = min(_begun(namespace))
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        namespace.fault(ill, "unready")
+        _healed(namespace, ill)
+        users.wait_for_connected(150)
+        report = users.leave()
+    assert report["dropped"] == 0
+    assert report["closed"].get("1012", 0) > 0, "its clients were moved by close frames"
+    reasons = namespace.reasons()
+    story = [
+        "GatewayUnhealthy",
+        "GatewayDraining",
+        "GatewayDrained",
+        "GatewayEvicted",
+        "GatewayReplaced",
+    ]
+    assert [r for r in reasons if r in story] == story
+    assert [r for r in namespace.reasons("Pod") if r in story] == story
+
+
+def test_a_crash_loops_clients_are_the_only_ones_that_are_cut(namespace: Namespace) -> None:
+    names = _begun(namespace)
+    ill = min(names)
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        held = namespace.wait_until(lambda: users.report()["byGateway"].get(ill))
+        namespace.wait_until(lambda: _crashed(namespace, ill, restarts=0))
+        namespace.wait_until(lambda: _crashed(namespace, ill, restarts=1))
+        namespace.wait_until(lambda: _crashed(namespace, ill, restarts=2))
+        note = _healed(namespace, ill, seconds=60)
+        users.wait_for_connected(150)
+        report = users.leave()
+    assert "replaced by" in note
+    assert report["dropped"] > 0
+    assert set(namespace.pod_names()) >= names - {ill}, "no other gateway was touched"
+    assert held > 0
+
+
+def _crashed(namespace: Namespace, pod: str, *, restarts: int) -> bool:
+    """Crash it once it is up after so many restarts; False until then."""
+    found = next(p for p in namespace.pods() if p["metadata"]["name"] == pod)
+    container = found["status"]["containerStatuses"][0]
+    if container["restartCount"] != restarts or not container["ready"]:
+        return False
+    namespace.fault(pod, "crash")
+    return True
+
+
+def test_a_gateway_that_hangs_is_replaced(namespace: Namespace) -> None:
+    ill = min(_begun(namespace))
+    namespace.fault(ill, "hang")
+    _healed(namespace, ill)
+    assert "no answer within" in namespace.note("GatewayUnhealthy")
+    assert "can't be drained" in namespace.note("ConnectionsCut")
+
+
+def test_gateways_of_a_lost_node_are_replaced_elsewhere(namespace: Namespace) -> None:
+    _begun(namespace, healing={"unresponsiveFor": "5m"})
+    victim = min(namespace.pods(), key=lambda p: p["metadata"]["name"])
+    ill, node = victim["metadata"]["name"], victim["spec"]["nodeName"]
+    cut_off = "loopback.imchat.dev/cut-off"
+    try:
+        namespace.kubectl("annotate", "node", node, f"{cut_off}=dead")
+        note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+        assert ill in note
+        assert f"NodeLost: node {node} is not ready" in namespace.note("GatewayUnhealthy")
+        assert all(p["spec"]["nodeName"] != node for p in namespace.ready_pods())
+    finally:
+        namespace.kubectl("annotate", "node", node, f"{cut_off}-")
+
+
+def test_when_most_gateways_fail_at_once_nothing_is_touched(namespace: Namespace) -> None:
+    names = _begun(namespace)
+    for name in names:
+        namespace.fault(name, "unready")
+    namespace.wait_until(lambda: namespace.condition("Healing").get("reason") == "StormGate")
+    for name in names:
+        namespace.fault(name, "none")
+    namespace.wait_until(lambda: namespace.condition("Healing").get("reason") == "AllHealthy")
+    assert namespace.pod_names() == names
+    assert "GatewayUnhealthy" not in namespace.reasons()
+    assert "StormGate" in namespace.reasons()
+
+
+def test_a_budget_that_forbids_the_eviction_is_waited_for_and_named(
+    namespace: Namespace, operator: OperatorProcess
+) -> None:
+    names = _begun(namespace)
+    ill = min(names)
+    namespace.kubectl(
+        "patch", "pdb", "gateway", "--type=merge", "-p", '{"spec":{"maxUnavailable":0}}'
+    )
+    namespace.fault(ill, "unready")
+    note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"))
+    assert "disruption budget" in note
+    assert ill in namespace.pod_names()
+    namespace.kubectl(
+        "patch", "pdb", "gateway", "--type=merge", "-p", '{"spec":{"maxUnavailable":1}}'
+    )
+    _healed(namespace, ill)
+    assert namespace.reasons().count("EvictionBlocked") == 1
+    assert "Traceback" not in operator.log()
