@@ -1,0 +1,106 @@
+"""Draining: closing the sessions of a gateway one after the other, at a set pace.
+
+A drain asks sessions to close; it never waits for one, so a client that is slow to say
+goodbye holds up nobody but itself. The first session is asked at once and the k-th
+k/pace seconds later; at the deadline all that are left are asked together.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.bodies import number
+from gateway.sessions import ClosedBy, Farewell, Session
+
+RETRY_AFTER_MAX_SECONDS = 2.0
+"""Clients are told to come back after 0 to this many seconds, so that they spread."""
+CATCH_UP_SECONDS = 0.1
+"""A process that stalled makes up for this much of its schedule, never for more."""
+SHORTEST_SLEEP_SECONDS = 0.01
+"""At high paces the due sessions are asked in batches, this far apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainOrder:
+    """How to drain: deadline in seconds after the drain's start, pace in sessions a second."""
+
+    deadline_seconds: float
+    connections_per_second: float
+
+
+def drain_order_of(document: dict[str, Any]) -> DrainOrder:
+    """The order that a parsed JSON body of `POST /drain` gives.
+
+    Raises:
+        ValueError: one sentence that names the field.
+    """
+    return DrainOrder(
+        deadline_seconds=number(document, "deadlineSeconds", least=0, most=86_400),
+        connections_per_second=number(document, "connectionsPerSecond", least=0.01, most=10_000),
+    )
+
+
+class Drain:
+    """One drain of the sessions that are there when it starts; new ones must be refused."""
+
+    def __init__(
+        self, sessions: Iterable[Session], order: DrainOrder, *, code: int, closed_by: ClosedBy
+    ) -> None:
+        self.order = order
+        self.closed = 0
+        self._code = code
+        self._closed_by = closed_by
+        self._waiting = deque(sessions)
+        self._changed = asyncio.Event()
+        self._started_at = datetime.now(UTC)
+        self._started = asyncio.get_running_loop().time()
+        self._task = asyncio.create_task(self._pace(), name="drain")
+
+    @property
+    def deadline(self) -> datetime:
+        """When whatever is left is closed at once."""
+        return self._started_at + timedelta(seconds=self.order.deadline_seconds)
+
+    def update(self, order: DrainOrder) -> None:
+        """Go on with another pace and deadline; both are counted from the same start."""
+        self.order = order
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Ask no more sessions to close; those already asked still go."""
+        self._task.cancel()
+
+    async def _pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = self._started - 1 / self.order.connections_per_second
+        while self._waiting:
+            if not self._waiting[0].is_open:
+                self._waiting.popleft()
+                continue
+            now = loop.time()
+            due = last + 1 / self.order.connections_per_second
+            deadline = self._started + self.order.deadline_seconds
+            if now < min(due, deadline):
+                await self._sleep(min(due, deadline) - now)
+                continue
+            self._waiting.popleft().close(self._farewell())
+            self.closed += 1
+            last = max(due, now - CATCH_UP_SECONDS)
+
+    async def _sleep(self, seconds: float) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(max(seconds, SHORTEST_SLEEP_SECONDS)):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _farewell(self) -> Farewell:
+        hint = random.uniform(0, RETRY_AFTER_MAX_SECONDS)  # noqa: S311 - jitter, not a secret
+        return Farewell(
+            code=self._code, reason=f"retry-after={hint:.1f}", closed_by=self._closed_by
+        )
