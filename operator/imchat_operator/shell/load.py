@@ -6,8 +6,8 @@ else costs the gateways nothing.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from imchat_operator.core.snapshot import NotAsked, Reading, Reported, Silent
 from imchat_operator.models import Metrics
@@ -16,14 +16,19 @@ from imchat_operator.shell.gateway import Address, Gateways
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the gateways said, by pod uid, and when they were asked."""
+    """What the gateways said, by pod uid, when they were asked, and which were ready then."""
 
     at: datetime
-    readings: Mapping[str, Reading] = field(default_factory=dict)
+    readings: Mapping[str, Reading]
+    ready: frozenset[str]
 
     def reading(self, uid: str) -> Reading:
         """Return a gateway's reading; one that came up since has not been asked."""
         return self.readings.get(uid, NotAsked())
+
+    def covers(self, addresses: Mapping[str, Address], ready: frozenset[str]) -> bool:
+        """Return whether all these were asked, those that are ready when they already were."""
+        return addresses.keys() <= self.readings.keys() and ready <= self.ready
 
 
 class PodMetricsSource:
@@ -37,28 +42,34 @@ class PodMetricsSource:
     async def sample(
         self,
         addresses: Mapping[str, Address],
+        ready: frozenset[str],
         metrics: Metrics,
-        now: datetime,
         longest: timedelta,
     ) -> Sample:
-        """Return readings by pod uid that are not older than `longest`.
+        """Return readings of all gateways that are not older than `longest`.
+
+        A gateway that came up, or became ready, after the latest sample makes that one too old:
+        what it said while it was starting tells nothing about the fleet.
 
         Args:
             addresses: where the gateways answer, by pod uid.
+            ready: uids of the gateways that are ready.
             metrics: what to read, and how long to wait for it.
-            now: the time of the pass, which becomes the sample's.
             longest: the age from which on a sample is taken again.
         """
-        latest = self._latest
-        if latest is not None and now - latest.at < longest:
+        now, latest = datetime.now(UTC), self._latest
+        if latest is not None and now - latest.at < longest and latest.covers(addresses, ready):
             return latest
-        uids = list(addresses)
         readings = await asyncio.gather(
-            *(self._gateways.read(addresses[uid], metrics) for uid in uids)
+            *(self._gateways.read(address, metrics) for address in addresses.values())
         )
         self._latest = Sample(
             at=now,
-            readings={uid: self._remembered(uid, r) for uid, r in zip(uids, readings, strict=True)},
+            readings={
+                uid: self._remembered(uid, reading)
+                for uid, reading in zip(addresses, readings, strict=True)
+            },
+            ready=ready,
         )
         self._last_connections = {
             uid: n for uid, n in self._last_connections.items() if uid in addresses

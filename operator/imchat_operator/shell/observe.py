@@ -88,7 +88,7 @@ class Observer:
         addresses = {
             p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
         }
-        sample = await self._sampled(spec, history, addresses)
+        sample = await self._sampled(spec, history, pods, addresses)
         snapshot = Snapshot(
             now=datetime.now(UTC),
             sampled_at=sample.at,
@@ -138,15 +138,19 @@ class Observer:
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
 
     async def _sampled(
-        self, spec: ImChatClusterSpec, history: ImChatClusterStatus, addresses: dict[str, Address]
+        self,
+        spec: ImChatClusterSpec,
+        history: ImChatClusterStatus,
+        pods: tuple[Pod, ...],
+        addresses: dict[str, Address],
     ) -> Sample:
         longest = spec.metrics.interval
         if history.drains or history.suspects:
             longest = min(longest, _CLOSE_WATCH)
-        # A pass that was due when the interval ended comes a little early or late.
-        slack = longest / 10
-        now = datetime.now(UTC)
-        return await self._source.sample(addresses, spec.metrics, now, longest - slack)
+        # A pass that is due when the interval ends comes a little early or late.
+        longest -= longest / 10
+        ready = frozenset(p.uid for p in pods if p.ready and p.uid in addresses)
+        return await self._source.sample(addresses, ready, spec.metrics, longest)
 
     def _gateways(self, pods: tuple[Pod, ...], sample: Sample) -> tuple[Gateway, ...]:
         ready = dict(self._nodes.items.values())

@@ -1,0 +1,38 @@
+# Every target makes the virtual environment that it needs; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(READY) ## The whole story in three minutes, on a real API server
+	$(BIN)/python -m demo
+
+.PHONY: check
+check: $(READY) ## Lint, types, import rules and the core's tests: seconds
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests
+
+.PHONY: test
+test: check ## `check`, then the suites on a real API server, the demo among them
+	$(BIN)/python -m pytest e2e/tests e2e/suite
+
+.PHONY: crds
+crds: $(READY) ## Write crds/*.yaml from the models
+	$(BIN)/python -m imchat_operator.crds crds
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches of tools
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
