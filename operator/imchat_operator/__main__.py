@@ -12,7 +12,7 @@ from imchat_operator.models import API_VERSION
 from imchat_operator.settings import Settings
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.handlers import REGISTRY
-from imchat_operator.shell.kube import Api
+from imchat_operator.shell.kube import Api, configured
 from imchat_operator.shell.supervisor import Supervisor
 
 _LOG = logging.getLogger("imchat_operator")
@@ -27,7 +27,7 @@ async def _crds_served(api: Api) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    async with Api.connected() as api, Gateways() as gateways:
+    async with Api.session(await configured()) as api, Gateways() as gateways:
         await _crds_served(api)
         async with Supervisor(api, gateways, settings) as supervisor:
             health = f"http://{settings.address}:{settings.health_port}/healthz"

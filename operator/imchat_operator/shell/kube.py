@@ -24,6 +24,16 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _PAGE = "500"
 
 
+async def configured() -> client.Configuration:
+    """Return how to reach the API server: as KUBECONFIG says if it is set, else from in-cluster."""
+    configuration = client.Configuration()
+    if "KUBECONFIG" in os.environ:
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return configuration
+
+
 class ApiError(Exception):
     """The API server refused a request."""
 
@@ -67,13 +77,8 @@ class Api:
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls) -> AsyncIterator[Self]:
-        """Yield a session as the environment says: by KUBECONFIG if set, else in-cluster."""
-        configuration = client.Configuration()
-        if "KUBECONFIG" in os.environ:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    async def session(cls, configuration: client.Configuration) -> AsyncIterator[Self]:
+        """Yield a session, and close it."""
         api = cls(configuration)
         try:
             yield api

@@ -1,0 +1,178 @@
+"""The cache against a server that lists and watches as the API server does on a bad day."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client
+
+from imchat_operator.shell.kube import Api
+from imchat_operator.shell.reflector import Reflector
+
+_SECONDS = 10
+
+
+def _thing(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"uid": f"uid-{name}", "name": name, "resourceVersion": str(version)}}
+
+
+def _event(kind: str, name: str, version: int) -> dict[str, Any]:
+    return {"type": kind, "object": _thing(name, version)}
+
+
+_GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+
+
+@dataclass(slots=True)
+class Server:
+    """Lists `things` in pages of one, and plays one script per watch request.
+
+    From the second list on, it has `later` things and is at version 9.
+    """
+
+    things: list[dict[str, Any]] = field(default_factory=list)
+    later: list[dict[str, Any]] = field(default_factory=list)
+    scripts: list[list[dict[str, Any] | str]] = field(default_factory=list)
+    lists: int = 0
+    watched_from: list[str] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Serve a request."""
+        if "watch" in request.query:
+            return await self._watch(request)
+        return self._list(request)
+
+    def _list(self, request: web.Request) -> web.Response:
+        page = int(request.query.get("continue", "0"))
+        self.lists += page == 0
+        things, version = (self.things, "1") if self.lists == 1 else (self.later, "9")
+        more = page + 1 < len(things)
+        metadata = {"resourceVersion": version}
+        return web.json_response(
+            {
+                "metadata": {**metadata, "continue": str(page + 1)} if more else metadata,
+                "items": things[page : page + 1],
+            }
+        )
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        self.watched_from.append(request.query["resourceVersion"])
+        script = self.scripts.pop(0) if self.scripts else ["hold"]
+        if script == ["refuse with 410"]:
+            return web.json_response({"code": 410, "reason": "Expired"}, status=410)
+        if script == ["refuse with 500"]:
+            return web.json_response({"code": 500, "message": "etcd is away"}, status=500)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for step in script:
+            if step == "hold":
+                await asyncio.sleep(_SECONDS)
+            elif step == "cut":
+                assert request.transport is not None
+                request.transport.abort()
+            else:
+                await response.write(json.dumps(step).encode() + b"\n")
+        return response
+
+
+@asynccontextmanager
+async def _reflected(server: Server) -> AsyncIterator[tuple[Reflector[str], list[int]]]:
+    app = web.Application()
+    app.router.add_get("/things", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    configuration = client.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    changes: list[int] = []
+    async with Api.session(configuration) as api:
+        reflector = Reflector(
+            api,
+            "/things",
+            project=lambda found: str(found["metadata"]["name"]),
+            on_change=lambda: changes.append(1),
+        )
+        task = asyncio.create_task(reflector.run())
+        try:
+            yield reflector, changes
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await runner.cleanup()
+
+
+async def _until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_SECONDS):
+        while not what():  # noqa: ASYNC110 -- the server is another task, not an event
+            await asyncio.sleep(0.01)
+
+
+def _names(reflector: Reflector[str]) -> set[str]:
+    return set(reflector.items.values())
+
+
+async def test_pages_are_put_together() -> None:
+    server = Server(things=[_thing("a", 1), _thing("b", 1), _thing("c", 1)])
+    async with _reflected(server) as (reflector, changes):
+        await _until(reflector.synced.is_set)
+        assert _names(reflector) == {"a", "b", "c"}
+        assert len(changes) == 1
+
+
+async def test_events_are_applied_and_an_unchanged_object_wakes_nobody() -> None:
+    server = Server(
+        things=[_thing("a", 1)],
+        scripts=[
+            [
+                _event("ADDED", "b", 2),
+                _event("MODIFIED", "a", 3),
+                _event("DELETED", "a", 4),
+                "hold",
+            ]
+        ],
+    )
+    async with _reflected(server) as (reflector, changes):
+        await _until(lambda: _names(reflector) == {"b"})
+        assert len(changes) == 3, "the list, the addition and the deletion"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(["refuse with 410"], id="410 instead of a stream"),
+        pytest.param([_event("ADDED", "b", 2), _GONE], id="410 within the stream"),
+    ],
+)
+async def test_after_410_what_is_gone_is_dropped(script: list[dict[str, Any] | str]) -> None:
+    server = Server(
+        things=[_thing("ghost", 1), _thing("a", 1)], later=[_thing("a", 9)], scripts=[script]
+    )
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: len(server.watched_from) == 2)
+        assert _names(reflector) == {"a"}
+        assert server.watched_from == ["1", "9"]
+
+
+async def test_a_broken_watch_goes_on_where_it_broke() -> None:
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "7"}}}
+    server = Server(
+        things=[_thing("a", 1)],
+        scripts=[[_event("ADDED", "b", 5), bookmark, "cut"], [_event("DELETED", "b", 8), "hold"]],
+    )
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: len(server.watched_from) == 2 and _names(reflector) == {"a"})
+        assert server.watched_from == ["1", "7"]
+        assert server.lists == 1
+
+
+async def test_a_server_in_trouble_is_asked_again() -> None:
+    server = Server(things=[_thing("a", 1)], scripts=[["refuse with 500"], ["refuse with 500"]])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: len(server.watched_from) == 3)
+        assert server.watched_from == ["1", "1", "1"]
+        assert _names(reflector) == {"a"}
