@@ -6,6 +6,7 @@ import os
 import sys
 
 import kopf
+from kubernetes.aio.config import ConfigException
 from prometheus_client import start_http_server
 
 from imchat_operator.models import API_VERSION
@@ -54,7 +55,11 @@ def main() -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.address)
-    asyncio.run(_run(settings))
+    try:
+        asyncio.run(_run(settings))
+    except ConfigException as error:
+        print(f"set KUBECONFIG, or run in a pod: {error}", file=sys.stderr)  # noqa: T201 -- same
+        return 2
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 
 from imchat_operator.models import GROUP, VERSION
+from imchat_operator.shell.kube import has_kubeconfig
 from imchat_operator.shell.supervisor import Supervisor
 
 REGISTRY = kopf.OperatorRegistry()
@@ -33,7 +34,9 @@ async def finish(memo: Supervisor, **_: Any) -> None:
 @kopf.on.login(registry=REGISTRY)
 def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     """Log in as the operator's own client does."""
-    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+    if has_kubeconfig():
+        return kopf.login_with_kubeconfig(**kwargs)
+    return kopf.login_with_service_account(**kwargs)
 
 
 @kopf.on.event(GROUP, VERSION, "imchatclusters", registry=REGISTRY)

@@ -24,10 +24,19 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _PAGE = "500"
 
 
+def has_kubeconfig() -> bool:
+    """Whether KUBECONFIG says where the API server is; else the operator runs in a pod."""
+    return "KUBECONFIG" in os.environ
+
+
 async def configured() -> client.Configuration:
-    """Return how to reach the API server: as KUBECONFIG says if it is set, else from in-cluster."""
+    """Return how to reach the API server, from KUBECONFIG or as a pod does.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: neither tells.
+    """
     configuration = client.Configuration()
-    if "KUBECONFIG" in os.environ:
+    if has_kubeconfig():
         await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
