@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import cluster, gateways
+from harness.manifests import cluster, gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -94,16 +94,41 @@ def test_an_operator_killed_in_mid_drain_finishes_the_same_drain(
         assert namespace.reasons().count(reason) == 1, reason
 
 
-def test_a_deleted_cluster_gives_back_the_gateway_it_was_draining(namespace: Namespace) -> None:
+@pytest.mark.parametrize(
+    "is_away",
+    [
+        pytest.param(False, id="while the operator runs"),
+        pytest.param(True, id="while the operator is away"),
+    ],
+)
+def test_a_deleted_cluster_gives_back_the_gateway_it_was_draining(
+    namespace: Namespace, operator: OperatorProcess, *, is_away: bool
+) -> None:
     slow = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
     namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=slow))
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "60") as users:
         users.wait_for_connected(60)
         namespace.wait_until(lambda: "GatewayDraining" in namespace.reasons())
-        namespace.kubectl("delete", "imc", "chat", "--timeout=10s")
+        if is_away:
+            operator.kill()
+        namespace.kubectl("delete", "imc", "chat", "--wait=false")
+        if is_away:
+            assert namespace.cluster(), "it waits for its gateways to be given back"
+            operator.start()
         namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+        namespace.wait_until(lambda: not namespace.cluster())
         assert users.leave()["dropped"] == 0
+
+
+def test_a_cluster_that_drains_nothing_is_deleted_while_the_operator_is_away(
+    namespace: Namespace, operator: OperatorProcess
+) -> None:
+    namespace.apply(gateways(replicas=2), steady())
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 2)
+    operator.kill()
+    namespace.kubectl("delete", "imc", "chat", "--timeout=10s")
+    assert not namespace.cluster()
 
 
 def test_a_fleet_below_min_replicas_grows_at_once(namespace: Namespace) -> None:

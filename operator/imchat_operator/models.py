@@ -75,7 +75,7 @@ class Metrics(Model):
 
     interval: PositiveDuration = Field(
         timedelta(seconds=15),
-        description="Time between two samples. A gap longer than three of them restarts a streak.",
+        description="Time between two samples. A gap longer than four of them restarts a streak.",
     )
     timeout: PositiveDuration = Field(
         timedelta(seconds=2), description="How long a gateway may take to answer."
@@ -293,6 +293,12 @@ class PendingEvent(Model):
     at: Instant
 
 
+# A pass has at most two Events for each drain, one for each streak, and a few of its own.
+MOST_PENDING = 96
+# Those that look ill for longest are kept; all of them count for the storm gate.
+MOST_SUSPECTS = 32
+
+
 class ImChatClusterStatus(Model):
     """What the operator knows and has under way; it continues from here after a restart."""
 
@@ -303,10 +309,10 @@ class ImChatClusterStatus(Model):
     observed_at: Instant | None = Field(None, description="When these figures were taken.")
     conditions: tuple[Condition, ...] = Field((), max_length=16)
     streaks: tuple[Streak, ...] = Field((), max_length=16)
-    suspects: tuple[Suspect, ...] = Field((), max_length=32)
+    suspects: tuple[Suspect, ...] = Field((), max_length=MOST_SUSPECTS)
     drains: tuple[Drain, ...] = Field((), max_length=32)
     resize: Resize | None = None
-    pending_events: tuple[PendingEvent, ...] = Field((), max_length=32)
+    pending_events: tuple[PendingEvent, ...] = Field((), max_length=MOST_PENDING)
 
 
 # --- MaintenanceWindow -----------------------------------------------------------------------

@@ -16,6 +16,9 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
+# What a Go duration, and so a CEL rule of the API server, can hold; it also keeps sums of times
+# and durations within what datetime can.
+_LONGEST = timedelta(hours=2_562_047)
 _PART = r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)"
 _DURATION = re.compile(rf"(?:{_PART})+")
 _CEL_DURATION = r"^([0-9]+([.][0-9]+)?(ms|h|m|s))+$"
@@ -28,11 +31,17 @@ def parsed_duration(text: str) -> timedelta:
         text: hours, minutes, seconds and milliseconds with their units, as in `1h30m`.
 
     Raises:
-        ValueError: the text is no duration, or a negative one.
+        ValueError: the text is no duration, or one that is negative or too long.
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is no duration: write it like 90s, 15m or 1h30m")
-    return sum((float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text)), timedelta())
+    try:
+        total = sum((float(n) * _UNITS[unit] for n, unit in re.findall(_PART, text)), timedelta())
+    except OverflowError:
+        total = timedelta.max
+    if total > _LONGEST:
+        raise ValueError(f"{text!r} is too long: the most is {duration_text(_LONGEST)}")
+    return total
 
 
 def duration_text(duration: timedelta) -> str:

@@ -5,7 +5,7 @@ action is idempotent) or goes on to the next. Nothing here remembers: a drain co
 record in status, whichever process reads it.
 
     Isolating ─▶ Draining ─▶ Removing ─▶ Replacing ─▶ (done)
-        └───── out of reach ────▲  └─ scale-down: shrink.py removes all victims at once
+        └───── out of reach ────▲  └─ scale-down: resizing.py removes all victims at once
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,14 @@ from imchat_operator.core.decision import (
     StartDrain,
     Subject,
 )
-from imchat_operator.core.snapshot import Gateway, Reported, Silent, Snapshot, Target
+from imchat_operator.core.snapshot import (
+    Gateway,
+    NotAsked,
+    Reported,
+    Silent,
+    Snapshot,
+    Target,
+)
 from imchat_operator.models import Drain, Phase, Purpose
 from imchat_operator.units import duration_text
 
@@ -76,7 +83,7 @@ def advance(
         case Phase.REPLACING:
             return _replacing(snapshot, target, drain)
         case _ if gateway is None or gateway.terminating:
-            return _gone(snapshot, drain)
+            return _gone(snapshot, target, drain)
         case Phase.ISOLATING:
             return _isolating(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
         case Phase.DRAINING:
@@ -97,10 +104,12 @@ def _entered(snapshot: Snapshot, drain: Drain, phase: Phase) -> Drain:
 
 
 def _is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+    if isinstance(gateway.reading, NotAsked):
+        return not gateway.running
     if drain.silent_since is None:
         return False
     patience = snapshot.spec.healing.unresponsive_for
-    given_up = snapshot.now - drain.silent_since >= patience or drain.purpose is Purpose.HEALING
+    given_up = snapshot.now - drain.silent_since >= patience
     return given_up or not gateway.running or not gateway.node_ready
 
 
@@ -137,13 +146,16 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
         return _out_of_reach(snapshot, drain, gateway)
     reading = gateway.reading
     took = snapshot.now - drain.phase_since
-    if isinstance(reading, Reported) and reading.draining and reading.connections == 0:
+    is_due = took >= snapshot.spec.draining.deadline
+    if isinstance(reading, Reported) and reading.connections == 0 and (reading.draining or is_due):
         message = f"{drain.pod} closed all its connections in {_seconds(took)}, none was cut"
         return Step(
             drain=_entered(snapshot, drain, Phase.REMOVING),
             notices=on_both(snapshot, drain, Reason.GATEWAY_DRAINED, message),
         )
-    if took >= snapshot.spec.draining.deadline:
+    if is_due and isinstance(reading, Silent):
+        return _out_of_reach(snapshot, drain, gateway)
+    if is_due:
         limit = duration_text(snapshot.spec.draining.deadline)
         message = f"{drain.pod} is removed with {gateway.connections} connections still open, "
         return Step(
@@ -187,11 +199,13 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     )
 
 
-def _gone(snapshot: Snapshot, drain: Drain) -> Step:
+def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
     """The pod leaves: as decided, or because somebody else deleted it."""
     if drain.purpose is Purpose.SCALE_DOWN:
-        if drain.phase is Phase.REMOVING:
-            return Step(drain=drain)  # shrink.py tells whether it was meant to go
+        resize = snapshot.history.resize
+        was_due = resize is not None and target.replicas == resize.to
+        if was_due and drain.phase is Phase.REMOVING:
+            return Step(drain=drain)  # resizing.py tells whether it was meant to go
         message = f"{drain.pod} was deleted by somebody else while it was drained"
         return Step(
             drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_GONE, message, "Warning")

@@ -13,8 +13,6 @@ from imchat_operator.core.snapshot import Gateway, Silent, Snapshot, Target
 from imchat_operator.models import Healing, Phase, Purpose, Suspect
 from imchat_operator.units import duration_text
 
-_MAX_SUSPECTS = 32  # the status field's bound; with that many the storm gate decides anyway
-
 
 class Ailment(StrEnum):
     """What can be wrong with a gateway."""
@@ -100,7 +98,7 @@ def patients(snapshot: Snapshot, drained: frozenset[str]) -> tuple[Patient, ...]
         )
         due = snapshot.now - suspect.since >= what.patience
         found.append(Patient(gateway=gateway, suspect=suspect, diagnosis=what, due=due))
-    return tuple(sorted(found, key=lambda p: (p.suspect.since, p.gateway.name)))[:_MAX_SUSPECTS]
+    return tuple(sorted(found, key=lambda p: (p.suspect.since, p.gateway.name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from imchat_operator.core.snapshot import Cluster, Reported, Snapshot, Target, T
 from imchat_operator.core.stage import Facts, Part
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
 from imchat_operator.core.windows import Maintenance, maintenance
-from imchat_operator.models import ImChatClusterStatus, Phase
+from imchat_operator.models import MOST_PENDING, MOST_SUSPECTS, ImChatClusterStatus, Phase
 from imchat_operator.units import duration_text
 
 # How often drains under way are looked at; and how soon after a window's boundary.
@@ -106,7 +106,7 @@ def _concerns(action: Action, drained: frozenset[str]) -> bool:
 def _readmissions(snapshot: Snapshot, drained: frozenset[str]) -> tuple[Action, ...]:
     """Return what makes full members of all gateways that nobody drains: new ones, undone ones."""
     actions: list[Action] = []
-    for g in snapshot.gateways:
+    for g in sorted(snapshot.gateways, key=lambda g: g.name):
         if g.terminating or g.uid in drained:
             continue
         if isinstance(g.reading, Reported) and g.reading.draining:
@@ -186,7 +186,7 @@ def _status(
         ready_replicas=ready,
         desired_replicas=size.resize.to if size.resize else facts.target.replicas,
         streaks=facts.running,
-        suspects=tuple(p.suspect for p in facts.ill if p.gateway.uid not in begun),
+        suspects=tuple(p.suspect for p in facts.ill if p.gateway.uid not in begun)[:MOST_SUSPECTS],
         drains=facts.drains,
         resize=size.resize,
     )
@@ -208,13 +208,21 @@ def _recorded(
         *(e for e in before.pending_events if e.name not in snapshot.posted),
         *pending_events(id_, (*told, *notices), snapshot.now),
     )
-    after = after.model_copy(update={"conditions": states, "pending_events": events[-32:]})
+    after = after.model_copy(
+        update={"conditions": states, "pending_events": events[-MOST_PENDING:]}
+    )
     return worth_writing(snapshot, after)
 
 
-def releases(snapshot: Snapshot) -> tuple[Action, ...]:
-    """Return what undoes every drain, for a cluster that is deleted."""
-    return _readmissions(snapshot, frozenset())
+def released(snapshot: Snapshot) -> Decision:
+    """Undo every drain, for a cluster that is being deleted; no action means that it is done."""
+    status = snapshot.history.model_copy(update={"drains": (), "resize": None})
+    return Decision(
+        id=decision_id(snapshot.cluster.uid, snapshot.now),
+        actions=_readmissions(snapshot, frozenset()),
+        status=status,
+        next_check=_DRAIN_CHECK,
+    )
 
 
 def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datetime) -> Decision:

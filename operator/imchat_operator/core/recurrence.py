@@ -16,9 +16,19 @@ from dateutil.rrule import rrule, rrulestr
 
 _SHAPE = re.compile(r"[A-Z]+=[A-Z0-9,+-]+(;[A-Z]+=[A-Z0-9,+-]+)*;?")
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
-# Parts whose values are numbers other than zero, with the largest of them.
-_NUMBERS = {"BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366}
-_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", *_NUMBERS}
+# Parts whose values are numbers other than zero, and their ranges.
+_NUMBERS = {
+    "INTERVAL": range(1, 1000),
+    "COUNT": range(1, 100_000),
+    "BYMONTH": range(1, 13),
+    "BYMONTHDAY": range(-31, 32),
+    "BYYEARDAY": range(-366, 367),
+    "BYWEEKNO": range(-53, 54),
+    "BYSETPOS": range(-366, 367),
+}
+_PARTS = {"FREQ", "UNTIL", "WKST", "BYDAY", *_NUMBERS}
+_NUMBER = re.compile(r"[+-]?[0-9]{1,5}")
+_WEEKDAY = re.compile(r"([+-]?[0-9]{1,2})?(?:MO|TU|WE|TH|FR|SA|SU)")
 
 # A rule that does not occur within ten years of its first day is refused; 29 February does.
 _SEARCHED = timedelta(days=3653)
@@ -42,7 +52,8 @@ def days(text: str, first: datetime, last: datetime, zone: ZoneInfo) -> Iterator
     parts = _parts(text)
     if not _occurs(_filters(parts), first):
         raise ValueError(f"{text!r} does not occur within ten years: correct its BY... parts")
-    found = islice(_rule(_filters(parts), first), _count(parts))
+    count = int(parts["COUNT"]) if "COUNT" in parts else None
+    found = islice(_rule(_filters(parts), first), count)
     until = _until(parts, zone)
     end = last if until is None else min(last, until)
     return takewhile(lambda day: day <= end, found)
@@ -56,34 +67,46 @@ def _parts(text: str) -> dict[str, str]:
     parts = dict(part.split("=") for part in named)
     if len(parts) < len(named):
         raise ValueError(f"{text!r} names a part twice: write each once")
-    if unknown := sorted(parts.keys() - _PARTS):
-        raise ValueError(f"{text!r} names {unknown[0]}, which has no meaning here: remove it")
-    if parts.get("FREQ") not in _FREQUENCIES:
-        raise ValueError(f"{text!r} needs FREQ=DAILY, WEEKLY, MONTHLY or YEARLY")
-    if "COUNT" in parts and "UNTIL" in parts:
-        raise ValueError(f"{text!r} names both COUNT and UNTIL: remove one")
-    for name, largest in _NUMBERS.items():
-        if name in parts and not all(0 < abs(n) <= largest for n in _numbers(parts, name)):
-            raise ValueError(f"{text!r}: {name} takes numbers from 1 to {largest}")
-    for name in ("INTERVAL", "COUNT"):
-        if name in parts and not all(n > 0 for n in _numbers(parts, name)):
-            raise ValueError(f"{text!r}: {name} must be 1 or more")
+    for fault in _faults(parts):
+        raise ValueError(f"{text!r}: {fault}")
     return parts
 
 
-def _numbers(parts: Mapping[str, str], name: str) -> list[int]:
-    try:
-        return [int(number) for number in parts[name].split(",")]
-    except ValueError as error:
-        raise ValueError(f"{name}={parts[name]} is no number: correct it") from error
+def _faults(parts: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(parts.keys() - _PARTS):
+        yield f"{name} has no meaning here, remove it"
+    if parts.get("FREQ") not in _FREQUENCIES:
+        yield "FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY"
+    if "COUNT" in parts and "UNTIL" in parts:
+        yield "COUNT and UNTIL exclude each other, remove one"
+    for name, allowed in _NUMBERS.items():
+        numbers = parts.get(name, "1").split(",")
+        if not all(_NUMBER.fullmatch(n) and int(n) in allowed and int(n) for n in numbers):
+            yield f"{name} must be within {allowed.start} to {allowed.stop - 1}, and not 0"
+    largest = _largest_ordinal(parts)
+    weekdays = parts.get("BYDAY", "MO").split(",")
+    if len({len(day) > len("MO") for day in weekdays}) > 1:
+        yield "BYDAY must number all of its weekdays or none"  # dateutil takes what is in both
+    for day in weekdays:
+        found = _WEEKDAY.fullmatch(day)
+        if found is None or abs(int(found[1] or "0")) > largest:
+            numbered = f", or numbered up to {largest}" if largest else " without a number"
+            yield f"BYDAY={day} must be one of MO to SU{numbered}"
+
+
+def _largest_ordinal(parts: Mapping[str, str]) -> int:
+    """Return how many weekdays of a name the period that BYDAY counts in may have; 0 for none."""
+    match parts.get("FREQ"):
+        case "YEARLY" if "BYMONTH" not in parts:
+            return 53
+        case "YEARLY" | "MONTHLY":
+            return 5
+        case _:
+            return 0
 
 
 def _filters(parts: Mapping[str, str]) -> str:
     return ";".join(f"{n}={v}" for n, v in parts.items() if n not in {"COUNT", "UNTIL"})
-
-
-def _count(parts: Mapping[str, str]) -> int | None:
-    return _numbers(parts, "COUNT")[0] if "COUNT" in parts else None
 
 
 def _until(parts: Mapping[str, str], zone: ZoneInfo) -> datetime | None:

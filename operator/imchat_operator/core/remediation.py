@@ -2,6 +2,7 @@
 
 from imchat_operator.core import draining, healing
 from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.snapshot import Silent
 from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
 from imchat_operator.models import Drain, Purpose
 
@@ -14,12 +15,7 @@ def repaired(facts: Facts) -> Part:
     hold = _hold(facts, due)
     room = snapshot.spec.healing.max_concurrent - len(active)
     begun = () if hold else due[: max(0, room)]
-    new = tuple(
-        new_drain(facts, p.gateway, Purpose.HEALING, p.cause).model_copy(
-            update={"suspected_at": p.suspect.since}
-        )
-        for p in begun
-    )
+    new = tuple(_repair(facts, p) for p in begun)
     return Part(
         verdict=hold or _healing_verdict(facts, (*active, *new)),
         actions=isolation(tuple(p.gateway for p in begun)),
@@ -27,6 +23,15 @@ def repaired(facts: Facts) -> Part:
             n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
         ),
         drains=(*facts.drains, *new),
+    )
+
+
+def _repair(facts: Facts, patient: healing.Patient) -> Drain:
+    drain = new_drain(facts, patient.gateway, Purpose.HEALING, patient.cause)
+    since = patient.suspect.since
+    silent = isinstance(patient.gateway.reading, Silent)  # that is the ailment, or part of it
+    return drain.model_copy(
+        update={"suspected_at": since, "silent_since": since if silent else None}
     )
 
 

@@ -6,6 +6,7 @@ Until the shrink it can be undone: the drains' records are dropped, and the rule
 without a record takes connections brings its victims back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imchat_operator.core.decision import (
@@ -46,8 +47,9 @@ def advance(
     """Return the next step of the change of size that the status records, if there is one."""
     resize = snapshot.history.resize
     if resize is None:
-        return Progress(resize=None, drains=drains)
-    if target.replicas not in {resize.from_, resize.to}:
+        return Progress(resize=None, drains=_others(drains))
+    is_early = target.replicas == resize.to < resize.from_ and not _is_drained(resize, drains)
+    if target.replicas not in {resize.from_, resize.to} or is_early:
         why = f"somebody else set {target.replicas} replicas meanwhile, which is left as it is"
         return _given_up(snapshot, resize, drains, Reason.RESIZE_OVERTAKEN, why)
     if resize.to > resize.from_:
@@ -57,7 +59,7 @@ def advance(
     objection = _objection(snapshot, resize, drains, load, maintenance)
     if objection:
         return _given_up(snapshot, resize, drains, Reason.SCALE_DOWN_UNDONE, objection)
-    return _shrinking(snapshot, target, resize, drains)
+    return _shrinking(snapshot, target, resize, drains, load)
 
 
 def resize_notice(snapshot: Snapshot, resize: Resize, reason: Reason, message: str) -> Notice:
@@ -85,8 +87,9 @@ def _growing(
 ) -> Progress:
     if target.replicas == resize.to:
         return Progress(resize=None, drains=drains, finished=True)
-    if snapshot.now - resize.at > max_gap(snapshot.spec.metrics):
-        # Decided too long ago (the operator was away): judge by today's load instead.
+    is_old = snapshot.now - resize.at > max_gap(snapshot.spec.metrics)
+    if is_old or resize.to > snapshot.spec.max_replicas:
+        # Decided too long ago (the operator was away) or under another spec: judge anew.
         return Progress(resize=None, drains=drains)
     return Progress(resize=resize, drains=drains, actions=(_scale(target, resize),))
 
@@ -114,6 +117,12 @@ def _objection(
     return ""
 
 
+def _is_drained(resize: Resize, drains: tuple[Drain, ...]) -> bool:
+    """Whether all victims are known to be ready to leave."""
+    leaving = [d for d in _victims(drains) if d.phase is Phase.REMOVING]
+    return len(leaving) == resize.from_ - resize.to
+
+
 def _given_up(
     snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...], reason: Reason, why: str
 ) -> Progress:
@@ -126,7 +135,11 @@ def _given_up(
 
 
 def _shrinking(
-    snapshot: Snapshot, target: Target, resize: Resize, drains: tuple[Drain, ...]
+    snapshot: Snapshot,
+    target: Target,
+    resize: Resize,
+    drains: tuple[Drain, ...],
+    load: Utilization | Unknown,
 ) -> Progress:
     by_uid = {g.uid: g for g in snapshot.gateways}
     leaving = [by_uid[d.uid] for d in _victims(drains) if d.uid in by_uid]
@@ -138,16 +151,21 @@ def _shrinking(
         )
         if unranked:
             return Progress(resize=resize, drains=drains, actions=unranked)
-    if any(d.phase is not Phase.REMOVING for d in _victims(drains)) or _has_pending(
-        snapshot.gateways
-    ):
+        staying = [g for g in snapshot.gateways if g not in leaving and not g.terminating]
+        if _goes_first(staying, leaving):
+            return Progress(resize=resize, drains=drains)
+    if isinstance(load, Unknown) or not _is_drained(resize, drains):
         return Progress(resize=resize, drains=drains)
     return Progress(resize=resize, drains=drains, actions=(_scale(target, resize),))
 
 
-def _has_pending(gateways: tuple[Gateway, ...]) -> bool:
-    """Whether a pod waits for a node: the ReplicaSet would remove that one before any victim."""
-    return any(g.pending and not g.terminating for g in gateways)
+def _goes_first(staying: Sequence[Gateway], leaving: Sequence[Gateway]) -> bool:
+    """Whether the ReplicaSet would remove a gateway that is to stay before the victims.
+
+    It takes pending pods first, then those that are not ready, and only then asks for the cost.
+    """
+    a_victim_is_ready = any(g.ready for g in leaving)
+    return any(g.pending or (a_victim_is_ready and not g.ready) for g in staying)
 
 
 def _leaving(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...]) -> Progress:

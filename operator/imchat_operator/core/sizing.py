@@ -59,8 +59,12 @@ def _stay(facts: Facts, reason: Reason, message: str) -> Part:
 
 def _under_way(facts: Facts, resize: Resize) -> Part:
     up = resize.to > resize.from_
+    outcomes = facts.snapshot.outcomes
     victims = [d for d in facts.drains if d.purpose is Purpose.SCALE_DOWN]
-    texts = [drain_text(facts.snapshot, d) for d in victims]
+    texts = [
+        *(drain_text(facts.snapshot, d) for d in victims),
+        *(f"refused: {o.refused}" for o in outcomes if isinstance(o.action, Scale) and o.refused),
+    ]
     message = "; ".join([f"{resize.from_} → {resize.to} gateways, {resize.cause}", *texts])
     reason = Reason.SCALING_UP if up else Reason.SCALING_DOWN
     verdict = Verdict(type="Scaling", status="True", reason=reason, message=message)
@@ -95,7 +99,10 @@ def _grow(facts: Facts, size: scaling.Size) -> Part:
     resize = _resize(facts, size)
     scale = Scale(from_=resize.from_, to=resize.to, resource_version=facts.target.resource_version)
     notice = resizing.resize_notice(facts.snapshot, resize, Reason.SCALING_UP, size.why)
-    return replace(_under_way(facts, resize), actions=(scale,), notices=(notice,))
+    before = facts.snapshot.history.resize
+    was_told = before is not None and (before.from_, before.to) == (resize.from_, resize.to)
+    notices = () if was_told else (notice,)
+    return replace(_under_way(facts, resize), actions=(scale,), notices=notices)
 
 
 def _resize(facts: Facts, size: scaling.Size) -> Resize:

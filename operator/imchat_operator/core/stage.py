@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imchat_operator.core.decision import Action, Notice, SetAccepting, Verdict
+from imchat_operator.core.decision import Action, Notice, Scale, SetAccepting, Verdict
 from imchat_operator.core.healing import Patient
 from imchat_operator.core.scaling import Unknown, Utilization
 from imchat_operator.core.snapshot import Gateway, Snapshot, Target
@@ -70,4 +70,10 @@ def drain_text(snapshot: Snapshot, drain: Drain) -> str:
     text = f"{drain.pod} {drain.phase} ({left} of {drain.connections} connections left)"
     if drain.phase is Phase.REPLACING:
         text = f"{drain.pod} is gone, its replacement is awaited"
-    return f"{text}, blocked: {drain.blocked}" if drain.blocked else text
+    refusals = (o.refused for o in snapshot.outcomes if _concerns(o.action, drain))
+    blocked = drain.blocked or next(filter(None, refusals), "")
+    return f"{text}, blocked: {blocked}" if blocked else text
+
+
+def _concerns(action: Action, drain: Drain) -> bool:
+    return not isinstance(action, Scale) and action.uid == drain.uid

@@ -8,12 +8,12 @@ import aiohttp
 from pydantic import ValidationError
 
 from imchat_operator.core.decision import Decision, Outcome
-from imchat_operator.core.planner import decide, invalid, releases
+from imchat_operator.core.planner import decide, invalid, released
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.kube import Api, ApiError, Json, Resource
+from imchat_operator.shell.kube import MERGE_PATCH, Api, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of
 from imchat_operator.shell.observe import Observation, Observer
@@ -22,6 +22,10 @@ from imchat_operator.shell.reflector import Reflector
 _LOG = logging.getLogger(__name__)
 
 CLUSTERS = Resource(group=GROUP, version=VERSION, plural="imchatclusters")
+
+# Only while gateways are being drained: so that a deletion can't forget them, and an operator
+# that is away holds up no other.
+_FINALIZER = f"{GROUP}/drains"
 
 _CONFLICT = 409
 _NOT_FOUND = 404
@@ -55,7 +59,7 @@ class ClusterLoop:
     def changed(self, body: Json) -> None:
         """Take over a newer version of the object; only a change of what was asked for wakes."""
         old, new = self._body["metadata"], body["metadata"]
-        asked = ("generation", "labels", "annotations")
+        asked = ("generation", "labels", "annotations", "deletionTimestamp")
         self._body = body
         if any(old.get(key) != new.get(key) for key in asked):
             self._wake.set()
@@ -78,20 +82,13 @@ class ClusterLoop:
         finally:
             await self._observer.close()
 
-    async def release(self) -> None:
-        """The object was deleted: give back what is being drained."""
-        observation = await self._observation()
-        for action in releases(observation.snapshot):
-            await self._actor.perform(action, observation.scale_path, observation.addresses)
-        await self._observer.close()
-
     async def _guarded_pass(self) -> float | None:
         """Make a pass; return the seconds until the next at the latest, None after the last."""
         try:
             with telemetry.PASS_SECONDS.time():
                 decision = await self._pass()
         except ApiError as error:
-            if error.status == _CONFLICT:
+            if error.status in {_CONFLICT, _NOT_FOUND}:
                 return await self._refreshed()
             return self._failed(error)
         except Exception as error:  # noqa: BLE001 -- the loop's one boundary
@@ -111,7 +108,7 @@ class ClusterLoop:
         return pause
 
     async def _refreshed(self) -> float | None:
-        """Somebody else wrote the object: read it again and judge anew."""
+        """Somebody else wrote or deleted the object: read it again and judge anew."""
         try:
             self._body = await self._api.request("GET", self._path)
         except ApiError as error:
@@ -129,8 +126,18 @@ class ClusterLoop:
             decision = invalid(cluster_of(self._body), self._history(), str(error), _now())
             await self._record(decision)
             return decision
-        decision = decide(observation.snapshot)
+        is_leaving = "deletionTimestamp" in self._body["metadata"]
+        decision = released(observation.snapshot) if is_leaving else decide(observation.snapshot)
+        is_held = bool(decision.actions) if is_leaving else bool(decision.status.drains)
+        if is_held and not is_leaving:
+            await self._set_finalizer(present=True)
         await self._record(decision)
+        self._outcomes = await self._acted(decision, observation)
+        if not is_held:
+            await self._set_finalizer(present=False)
+        return decision
+
+    async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
         outcomes = []
         for action in decision.actions:
             outcome = await self._actor.perform(
@@ -138,8 +145,18 @@ class ClusterLoop:
             )
             telemetry.count(outcome)
             outcomes.append(outcome)
-        self._outcomes = tuple(outcomes)
-        return decision
+        return tuple(outcomes)
+
+    async def _set_finalizer(self, *, present: bool) -> None:
+        meta = self._body["metadata"]
+        before = meta.get("finalizers", [])
+        after = [f for f in before if f != _FINALIZER] + [_FINALIZER] * present
+        if set(after) == set(before):
+            return
+        body = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
+        self._body = await self._api.request(
+            "PATCH", self._path, body=body, content_type=MERGE_PATCH
+        )
 
     def _history(self) -> ImChatClusterStatus:
         return ImChatClusterStatus.model_validate(self._body.get("status") or {})

@@ -21,7 +21,6 @@ from imchat_operator.shell.reflector import Reflector
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
-_RELEASE_SECONDS = 30
 
 
 class Supervisor:
@@ -69,10 +68,11 @@ class Supervisor:
         self._loops[meta["uid"]] = (meta["namespace"], loop, task)
 
     def cluster_gone(self, uid: str) -> None:
-        """End a cluster's loop; what it was draining is given back."""
+        """End a cluster's loop: nothing was being drained, or its finalizer would keep it."""
         if uid in self._loops:
-            _, loop, task = self._loops.pop(uid)
-            self._keep(asyncio.create_task(_ended(loop, task)))
+            _, _, task = self._loops.pop(uid)
+            task.cancel()
+            self._keep(task)
 
     def window_changed(self, body: Json) -> None:
         """Take over a maintenance window."""
@@ -119,13 +119,3 @@ class Supervisor:
             items, _ = await self._api.items(resource.path(namespace), {})
             found.update((o["metadata"]["uid"], o) for o in items)
         return found
-
-
-async def _ended(loop: ClusterLoop, task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-    try:
-        async with asyncio.timeout(_RELEASE_SECONDS):
-            await loop.release()
-    except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        _LOG.warning("gateways of a deleted cluster could not be given back: %r", error)
