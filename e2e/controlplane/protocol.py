@@ -1,0 +1,33 @@
+"""What the two sides of a supervisor's pipes say to each other, as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a supervisor is told at start. `kubeconfig` None means one in its own folder."""
+
+    parent: int
+    programs: Mapping[str, str]
+    kubeconfig: str | None
+    audit: bool
+    flags: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What a supervisor tells about itself when it is ready."""
+
+    server: str
+    kubeconfig: str
+    folder: str
+    audit_log: str | None
+    version: str
+    pids: Mapping[str, int]
+    ports: Mapping[str, int]
