@@ -158,22 +158,22 @@ def test_a_node_that_reports_not_ready_is_tainted(run: Kubectl, eventually: Even
     # Two nodes: when all are down, Kubernetes takes it for its own trouble and evicts nobody.
     well, ill = (f"node-{uuid.uuid4().hex[:8]}" for _ in range(2))
 
-    def report(name: str, status: str) -> None:
+    def report() -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        ready = {"type": "Ready", "status": status, "lastHeartbeatTime": now}
-        patch = json.dumps({"status": {"conditions": [ready]}})
-        run("patch", "node", name, "--subresource=status", f"--patch={patch}")
+        for name, status in ((well, "True"), (ill, "False")):
+            ready = {"type": "Ready", "status": status, "lastHeartbeatTime": now}
+            patch = json.dumps({"status": {"conditions": [ready]}})
+            run("patch", "node", name, "--subresource=status", f"--patch={patch}")
 
     def effects() -> set[str]:
-        report(well, "True")
+        report()  # again and again, as kubelets do: one that falls silent becomes Unknown
         spec = json.loads(run("get", "node", ill, "--output=json"))["spec"]
         taints = spec.get("taints", [])
         return {each["effect"] for each in taints if each["key"] == "node.kubernetes.io/not-ready"}
 
     try:
-        for name, status in ((well, "True"), (ill, "False")):
+        for name in (well, ill):
             run("create", "--filename=-", manifest=manifest("v1", "Node", name))
-            report(name, status)
         eventually(lambda: effects() == {"NoSchedule", "NoExecute"}, seconds=60)
     finally:
         run("delete", "node", well, ill, "--ignore-not-found")
