@@ -261,7 +261,9 @@ class Drain(Model):
     phase_since: Instant
     suspected_at: Instant = Field(description="When the gateway first looked ill, or was chosen.")
     started_at: Instant
-    connections: int = Field(0, description="Connections when the drain began.")
+    connections: int | None = Field(
+        None, description="Connections when the drain began, or when the gateway last answered."
+    )
     silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
 

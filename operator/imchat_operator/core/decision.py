@@ -151,16 +151,21 @@ class Notice:
         digest = hashlib.sha256(content.encode()).hexdigest()[:8]
         moment = int(at.timestamp() * 1_000_000) + order
         return PendingEvent(
-            name=f"{self.subject.name[:200]}.{moment:x}.{digest}",
+            name=f"{self.subject.name[:200].rstrip('.-')}.{moment:x}.{digest}",
             kind=self.subject.kind,
             object=self.subject.name,
             uid=self.subject.uid,
             type=self.type,
             reason=self.reason,
             action=action,
-            message=self.message[:1024],
+            message=_cut(self.message),
             at=at,
         )
+
+
+def _cut(message: str) -> str:
+    """Cut a message to what the API server takes for an Event: 1024 bytes, not characters."""
+    return message.encode()[:1024].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

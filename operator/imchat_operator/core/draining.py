@@ -45,7 +45,8 @@ class Step:
 def began(snapshot: Snapshot, drain: Drain, reason: Reason) -> tuple[Notice, ...]:
     """Return the Events that say why a gateway is being drained."""
     warning = drain.purpose is Purpose.HEALING
-    message = f"{drain.pod} is taken out of rotation with {drain.connections} connections: "
+    held = _count(drain.connections)
+    message = f"{drain.pod} is taken out of rotation with {held} connections: "
     return on_both(
         snapshot, drain, reason, message + drain.cause, "Warning" if warning else "Normal"
     )
@@ -173,8 +174,7 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
 
 def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     reading = gateway.reading
-    last = reading.last_connections if isinstance(reading, Silent) else 0
-    lost = "an unknown number of" if last is None else f"{last}"
+    lost = _count(gateway.known_connections)
     why = reading.why if isinstance(reading, Silent) else "it does not run"
     message = f"{drain.pod} can't be drained ({why}): {lost} connections are lost with it"
     return Step(
@@ -221,7 +221,7 @@ def _replacing(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
     ready = [g for g in snapshot.gateways if g.ready and not g.terminating]
     # creationTimestamp is cut to the second
     fresh = [g.name for g in ready if g.created_at >= drain.started_at - timedelta(seconds=1)]
-    others = sum(d.purpose is Purpose.HEALING for d in snapshot.history.drains) - 1
+    others = len(snapshot.history.drains) - 1  # they can't be ready
     is_whole = len(ready) >= target.replicas - others
     took = _seconds(snapshot.now - drain.suspected_at)
     if fresh and is_whole:
@@ -242,6 +242,10 @@ def _replacing(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
             notices=on_both(snapshot, drain, Reason.REPLACEMENT_LATE, message, "Warning"),
         )
     return Step(drain=drain)
+
+
+def _count(connections: int | None) -> str:
+    return "an unknown number of" if connections is None else f"{connections}"
 
 
 def _seconds(duration: timedelta) -> str:

@@ -65,6 +65,13 @@ class Gateway:
         """Connections it reports; 0 where it reports none."""
         return self.reading.connections if isinstance(self.reading, Reported) else 0
 
+    @property
+    def known_connections(self) -> int | None:
+        """Connections it reports, or held when it last answered; None if that is not known."""
+        return (
+            self.reading.last_connections if isinstance(self.reading, Silent) else self.connections
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

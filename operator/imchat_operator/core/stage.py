@@ -53,7 +53,7 @@ def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> D
         phase_since=now,
         suspected_at=now,
         started_at=now,
-        connections=gateway.connections,
+        connections=gateway.known_connections,
     )
 
 
@@ -67,7 +67,8 @@ def isolation(gateways: tuple[Gateway, ...]) -> tuple[Action, ...]:
 def drain_text(snapshot: Snapshot, drain: Drain) -> str:
     """Return how far a drain has come, in words."""
     left = next((g.connections for g in snapshot.gateways if g.uid == drain.uid), 0)
-    text = f"{drain.pod} {drain.phase} ({left} of {drain.connections} connections left)"
+    of = "?" if drain.connections is None else drain.connections
+    text = f"{drain.pod} {drain.phase} ({left} of {of} connections left)"
     if drain.phase is Phase.REPLACING:
         text = f"{drain.pod} is gone, its replacement is awaited"
     refusals = (o.refused for o in snapshot.outcomes if _concerns(o.action, drain))

@@ -27,6 +27,8 @@ from imchat_operator.models import (
 
 # Furthest look ahead: a window that opens later counts as ended.
 _HORIZON = timedelta(days=3653)
+# More than any clock was ever moved by.
+_LARGEST_SHIFT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -77,9 +79,9 @@ def _recurrence(
         return Invalid(field="recurring.timeZone", why=why)
     opens = time.fromisoformat(rule.start_time)
     first = datetime.combine(created_at.astimezone(zone).date(), opens)
-    last = (now + _HORIZON).astimezone(zone).replace(tzinfo=None)
+    local_now = now.astimezone(zone).replace(tzinfo=None)
     try:
-        starts = recurrence.days(rule.rrule, first, last, zone)
+        starts = recurrence.days(rule.rrule, first, local_now + _HORIZON, zone)
     except ValueError as error:
         return Invalid(field="recurring.rrule", why=str(error))
     openings = (
@@ -88,6 +90,7 @@ def _recurrence(
             end=_instant(start + rule.duration, zone, late=True),
         )
         for start in starts
+        if start > local_now - rule.duration - _LARGEST_SHIFT  # others are over: spare the zone
     )
     return next((o for o in openings if o.start < o.end and now < o.end), None)
 

@@ -1,0 +1,217 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.fleet import (
+    CLUSTER,
+    NOON,
+    SILENT,
+    at,
+    crashed,
+    gateway,
+    gateways,
+    on_cluster,
+    once,
+    pending,
+    resize,
+    snapshot,
+    spec,
+    status,
+    streak,
+    victim,
+    window,
+)
+
+from imchat_operator.core.decision import (
+    Decision,
+    Reason,
+    decision_id,
+)
+from imchat_operator.core.planner import decide, invalid
+from imchat_operator.core.snapshot import Gateway, TargetMissing
+from imchat_operator.core.status import pending_events
+from imchat_operator.models import Condition, ImChatClusterStatus
+
+MISSING = TargetMissing(why="spec.targetRef: there is no Deployment gateway")
+ID = decision_id("uid-chat", NOON)
+
+
+def condition(kind: str, state: str, reason: str, message: str) -> Condition:
+    return Condition.model_validate(
+        {
+            "type": kind,
+            "status": state,
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": NOON,
+            "observedGeneration": 1,
+        }
+    )
+
+
+def events(*told: tuple[Reason, str], warning: bool = False) -> Any:
+    notices = tuple(on_cluster(reason, text, warning=warning) for reason, text in told)
+    return pending_events(ID, notices, NOON)
+
+
+NO_WINDOW = condition("MaintenanceActive", "False", "WindowClosed", "no window")
+
+
+def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
+    assert decide(snapshot()) == Decision(
+        id=ID,
+        actions=(),
+        next_check=timedelta(seconds=10),
+        status=ImChatClusterStatus(
+            observed_generation=1,
+            observed_at=NOON,
+            replicas=4,
+            ready_replicas=4,
+            desired_replicas=4,
+            conditions=(
+                condition("Ready", "True", "FleetReady", "4 of 4 gateways take connections"),
+                condition(
+                    "MetricsAvailable",
+                    "True",
+                    "MetricsAvailable",
+                    "the gateways report their connections",
+                ),
+                condition(
+                    "Scaling", "False", "Steady", "utilization is not above 70%, nor below 30%"
+                ),
+                condition("Healing", "False", "AllHealthy", "no gateway shows a sign of trouble"),
+                NO_WINDOW,
+            ),
+            pending_events=events((Reason.FLEET_READY, "Ready: 4 of 4 gateways take connections")),
+        ),
+    )
+
+
+def test_a_target_that_is_missing_is_said_and_waited_for() -> None:
+    history = status(drains=(victim(),), streaks=(streak("above 70% for 15m", at(-9), at(0)),))
+    waits = ("Unknown", "Waiting", "waits for the target")
+    assert decide(snapshot(target=MISSING, gateways=(), history=history)) == Decision(
+        id=ID,
+        actions=(),
+        next_check=timedelta(seconds=10),
+        status=ImChatClusterStatus(
+            observed_generation=1,
+            observed_at=NOON,
+            conditions=(
+                condition("Ready", "False", "TargetNotFound", MISSING.why),
+                condition("MetricsAvailable", *waits),
+                condition("Scaling", *waits),
+                condition("Healing", *waits),
+                NO_WINDOW,
+            ),
+            pending_events=events((Reason.TARGET_NOT_FOUND, f"Ready: {MISSING.why}"), warning=True),
+        ),
+    )
+
+
+def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None:
+    history = status(drains=(victim(),), resize=resize(4, 3))
+    decision = invalid(CLUSTER, history, "maxReplicas is missing", NOON)
+    assert decision == Decision(
+        id=ID,
+        actions=(),
+        next_check=timedelta(minutes=5),
+        status=status(
+            observed_generation=1,
+            drains=(victim(),),
+            resize=resize(4, 3),
+            conditions=(
+                condition("Ready", "False", "SpecInvalid", "spec: maxReplicas is missing"),
+            ),
+            pending_events=events(
+                (Reason.SPEC_INVALID, "Ready: spec: maxReplicas is missing"), warning=True
+            ),
+        ),
+    )
+
+
+def ready(*fleet: Gateway, **fields: Any) -> tuple[str, str]:
+    decision = decide(snapshot(gateways=fleet, **fields))
+    (found,) = (c for c in decision.status.conditions if c.type == "Ready")
+    return found.status, found.message
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(ready(*gateways()), ("True", "4 of 4 gateways take connections"), id="all"),
+        pytest.param(
+            ready(*gateways("ab"), pending("c"), pending("d")),
+            ("True", "2 of 4 gateways take connections"),
+            id="as many as the minimum are enough",
+        ),
+        pytest.param(
+            ready(gateway("a"), pending("b"), pending("c")),
+            ("False", "1 of 3 gateways take connections"),
+            id="fewer are not",
+        ),
+        pytest.param(
+            ready(*gateways("abc"), spec=spec(minReplicas=4)),
+            ("True", "3 of 3 gateways take connections"),
+            id="all are enough, though there should be more",
+        ),
+    ],
+)
+def test_a_fleet_is_ready_with_its_minimum(
+    found: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("last", "lost"),
+    [
+        pytest.param(at(-40), False, id="four intervals ago"),
+        pytest.param(at(-40.001), True, id="a moment longer ago"),
+    ],
+)
+def test_a_streak_that_is_interrupted_is_said(last: Any, lost: bool) -> None:  # noqa: FBT001 -- a table's
+    running = streak("above 70% for 15m", at(-600), last)
+    decision = decide(snapshot(gateways=gateways("abcd", 750), history=status(streaks=(running,))))
+    message = "above 70% for 15m: no sample for more than 40s, counting anew"
+    told = [e.message for e in decision.status.pending_events if e.reason == "StreakInterrupted"]
+    assert told == ([message] if lost else [])
+    since = at(0) if lost else at(-600)
+    assert decision.status.streaks == (streak("above 70% for 15m", since, at(0)),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({}, timedelta(seconds=10), id="at the next sample"),
+        pytest.param(
+            {"gateways": (gateway("a", SILENT), *gateways("bcd"))},
+            timedelta(seconds=1),
+            id="soon if one is ill",
+        ),
+        pytest.param(
+            {"gateways": (crashed("a"), *gateways("bcd"))},
+            timedelta(seconds=1),
+            id="soon if one is drained",
+        ),
+        pytest.param(
+            {"windows": (window(once(at(3), at(60))),)},
+            timedelta(seconds=3.05),
+            id="when a window opens",
+        ),
+        pytest.param(
+            {"windows": (window(once(at(-60), at(3))),)},
+            timedelta(seconds=3.05),
+            id="when a window closes",
+        ),
+        pytest.param(
+            {"windows": (window(once(at(30), at(60))),)},
+            timedelta(seconds=10),
+            id="a window further off can wait",
+        ),
+    ],
+)
+def test_the_next_look_is_taken_when_something_may_change(
+    fields: dict[str, Any], expected: timedelta
+) -> None:
+    assert decide(snapshot(**fields)).next_check == expected

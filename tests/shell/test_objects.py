@@ -1,0 +1,251 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.core.fleet import reported
+
+from imchat_operator.core.snapshot import Cluster, Gateway
+from imchat_operator.shell.objects import (
+    Pod,
+    cluster_of,
+    gateway,
+    node_is_ready,
+    pod,
+    window,
+)
+
+GATE = "imchat.dev/accepting-connections"
+COST = "controller.kubernetes.io/pod-deletion-cost"
+RUNNING = {"name": "gateway", "restartCount": 0, "state": {"running": {"startedAt": "x"}}}
+BACK_OFF = {
+    "name": "gateway",
+    "restartCount": 3,
+    "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+}
+
+
+def conditions(**states: str) -> list[dict[str, str]]:
+    names = {"gate": GATE, "ready": "Ready", "containers": "ContainersReady"}
+    return [{"type": names[name], "status": state} for name, state in states.items()]
+
+
+def body(
+    metadata: dict[str, Any] | None = None,
+    spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a pod as the API server gives it: running, with our gate, in rotation."""
+    return {
+        "metadata": {
+            "namespace": "chat",
+            "name": "gateway-x",
+            "uid": "uid-x",
+            "creationTimestamp": "2026-11-23T12:00:00Z",
+            **(metadata or {}),
+        },
+        "spec": {
+            "nodeName": "node-1",
+            "readinessGates": [{"conditionType": GATE}],
+            **(spec or {}),
+        },
+        "status": {
+            "phase": "Running",
+            "podIP": "127.0.0.9",
+            "conditions": conditions(gate="True", ready="True", containers="True"),
+            "containerStatuses": [RUNNING],
+            **(status or {}),
+        },
+    }
+
+
+def kept(**fields: Any) -> Pod:
+    known: dict[str, Any] = {
+        "namespace": "chat",
+        "name": "gateway-x",
+        "uid": "uid-x",
+        "node": "node-1",
+        "address": "127.0.0.9",
+        "created_at": datetime(2026, 11, 23, 12, tzinfo=UTC),
+        "phase": "Running",
+        "running": True,
+        "containers_ready": True,
+        "ready": True,
+        "accepting": True,
+        "terminating": False,
+        "restarts": 0,
+        "waiting": "",
+        "deletion_cost": 0,
+    }
+    return Pod(**{**known, **fields})
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(body(), kept(), id="in rotation"),
+        pytest.param(
+            {key: value for key, value in body(spec={"nodeName": ""}).items() if key != "status"},
+            kept(
+                node="",
+                address="",
+                phase="Pending",
+                running=False,
+                containers_ready=False,
+                ready=False,
+                accepting=False,
+            ),
+            id="just created, without a status",
+        ),
+        pytest.param(
+            body(status={"conditions": conditions(ready="False", containers="True")}),
+            kept(ready=False, accepting=False),
+            id="started, its gate not set yet",
+        ),
+        pytest.param(
+            body(status={"conditions": conditions(gate="False", ready="False", containers="True")}),
+            kept(ready=False, accepting=False),
+            id="taken out of rotation",
+        ),
+        pytest.param(
+            body(spec={"readinessGates": [{"conditionType": "other.dev/gate"}]}),
+            kept(accepting=None),
+            id="without our gate",
+        ),
+        pytest.param(
+            body(status={"containerStatuses": [BACK_OFF]}),
+            kept(running=False, restarts=3, waiting="CrashLoopBackOff"),
+            id="in back-off",
+        ),
+        pytest.param(
+            body(status={"containerStatuses": [RUNNING, BACK_OFF]}),
+            kept(running=False, restarts=3, waiting="CrashLoopBackOff"),
+            id="one of two containers in back-off",
+        ),
+        pytest.param(
+            body(
+                status={
+                    "containerStatuses": [
+                        {"name": "gateway", "restartCount": 1, "state": {"terminated": {}}}
+                    ]
+                }
+            ),
+            kept(running=False, restarts=1),
+            id="its container has ended",
+        ),
+        pytest.param(
+            body(metadata={"deletionTimestamp": "2026-11-23T12:01:00Z"}),
+            kept(terminating=True),
+            id="being deleted",
+        ),
+        pytest.param(
+            body(metadata={"annotations": {COST: "-1000"}}),
+            kept(deletion_cost=-1000),
+            id="ranked for deletion",
+        ),
+        pytest.param(
+            body(metadata={"annotations": {COST: "cheap"}}),
+            kept(deletion_cost=0),
+            id="a rank that is no number is none, as for Kubernetes",
+        ),
+    ],
+)
+def test_of_a_pod_few_fields_are_kept(found: dict[str, Any], expected: Pod) -> None:
+    assert pod(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(kept(), True, id="it runs and has an address"),
+        pytest.param(kept(running=False), True, id="its container may be about to run again"),
+        pytest.param(kept(address=""), False, id="it has no address"),
+        pytest.param(kept(phase="Pending"), False, id="it has not begun"),
+        pytest.param(kept(phase="Failed"), False, id="it has ended"),
+    ],
+)
+def test_a_pod_is_asked_where_a_process_should_be(found: Pod, expected: bool) -> None:  # noqa: FBT001 -- a table's
+    assert found.answers is expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        pytest.param([{"type": "Ready", "status": "True"}], True, id="ready"),
+        pytest.param([{"type": "Ready", "status": "False"}], False, id="not ready"),
+        pytest.param([{"type": "Ready", "status": "Unknown"}], False, id="not heard of"),
+        pytest.param([{"type": "DiskPressure", "status": "True"}], False, id="nothing said"),
+        pytest.param([], False, id="new"),
+    ],
+)
+def test_a_node_is_ready_when_its_kubelet_says_so(
+    conditions: list[dict[str, str]],
+    expected: bool,  # noqa: FBT001 -- a table's
+) -> None:
+    found = {"metadata": {"name": "node-1"}, "status": {"conditions": conditions}}
+    assert node_is_ready(found) == ("node-1", expected)
+
+
+def test_a_node_without_a_status_is_not_ready() -> None:
+    assert node_is_ready({"metadata": {"name": "node-1"}}) == ("node-1", False)
+
+
+def test_the_core_sees_a_pod_with_its_node_and_its_figures() -> None:
+    found = kept(phase="Pending", restarts=2)
+    assert gateway(found, node_ready=False, reading=reported(7)) == Gateway(
+        name="gateway-x",
+        uid="uid-x",
+        node="node-1",
+        created_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        pending=True,
+        running=True,
+        containers_ready=True,
+        ready=True,
+        accepting=True,
+        terminating=False,
+        restarts=2,
+        waiting="",
+        deletion_cost=0,
+        node_ready=False,
+        reading=reported(7),
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "labels"),
+    [
+        pytest.param({}, (), id="without labels"),
+        pytest.param(
+            {"labels": {"tier": "gold", "eu": "1"}},
+            (("eu", "1"), ("tier", "gold")),
+            id="with labels, in one order whatever theirs",
+        ),
+    ],
+)
+def test_a_cluster_is_known_by_its_metadata(
+    metadata: dict[str, Any], labels: tuple[tuple[str, str], ...]
+) -> None:
+    known = {"namespace": "chat", "name": "chat", "uid": "uid-chat", "generation": 3}
+    assert cluster_of({"metadata": {**known, **metadata}}) == Cluster(
+        namespace="chat", name="chat", uid="uid-chat", generation=3, labels=labels
+    )
+
+
+def test_a_window_is_read_with_the_day_of_its_creation() -> None:
+    found = window(
+        {
+            "metadata": {
+                "name": "night",
+                "uid": "uid-night",
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "spec": {
+                "schedules": [
+                    {"once": {"start": "2026-11-23T12:00:00Z", "end": "2026-11-23T13:00:00Z"}}
+                ]
+            },
+        }
+    )
+    assert (found.name, found.created_at) == ("night", datetime(2026, 1, 1, tzinfo=UTC))
+    (schedule,) = found.spec.schedules
+    assert schedule.once is not None
+    assert schedule.once.end == datetime(2026, 11, 23, 13, tzinfo=UTC)
