@@ -84,7 +84,7 @@ def _show_end(console: Console, scene: Scene) -> None:
     report = scene.report()
     sizes = " → ".join(f"{size} ({at:.0f}s)" for at, size in scene.fleet.sizes)
     figures = {
-        "clients at the peak": f"{PEAK}",
+        "most clients at a time": f"{scene.fleet.most_clients}",
         "connections opened": f"{report['opened']}",
         "messages": f"{report['sent']} sent, {report['echoed']} echoed, {report['lost']} lost",
         "moved with a close frame": f"{report['closed'].get('1012', 0)}",

@@ -42,6 +42,7 @@ class Fleet:
         self.users: Users | None = None
         self.view = View()
         self.sizes: list[tuple[float, int]] = []
+        self.most_clients = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -61,6 +62,7 @@ class Fleet:
                 self.view = self._look()
             except OSError:  # the API server is starting, or stopping
                 continue
+            self.most_clients = max(self.most_clients, self.view.report.get("connected", 0))
             if self.view.replicas and self.view.replicas != (self.sizes or [(0, 0)])[-1][1]:
                 self.sizes.append((self.elapsed(), self.view.replicas))
 

@@ -94,7 +94,7 @@ def a_crash_cuts_only_its_own(scene: Scene) -> None:
     )
     cut = scene.dropped()
     _require(cut <= 1.1 * held + 10, f"{cut} connections were dropped, the gateway held {held}")
-    scene.facts["cut by the crash"] = f"{cut} connections, all of {victim} (it held about {held})"
+    scene.facts["cut by the crash"] = f"{cut} connections; {victim} held {held} just before"
 
 
 def a_window_holds_the_scale_down(scene: Scene) -> None:
