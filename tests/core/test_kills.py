@@ -229,7 +229,7 @@ def assert_that_cuts_are_told(world: World, story: Story) -> None:
 KILLS = st.dictionaries(st.integers(1, 40), st.integers(0, 8), max_size=6)
 
 
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(name=st.sampled_from(sorted(STORIES)), kills=KILLS)
 def test_whenever_the_operator_is_killed_the_story_ends_the_same(
     name: str, kills: dict[int, int]

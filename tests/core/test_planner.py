@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -128,6 +129,15 @@ def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None
             ),
         ),
     )
+
+
+def test_events_are_kept_until_they_are_known_to_be_posted() -> None:
+    first = decide(snapshot())
+    (event,) = first.status.pending_events
+    later = snapshot(now=at(20), gateways=gateways("abcd", 750), history=first.status)
+    assert decide(later).status.pending_events == (event,)
+    known = replace(later, posted=frozenset({event.name}))
+    assert decide(known).status.pending_events == ()
 
 
 def ready(*fleet: Gateway, **fields: Any) -> tuple[str, str]:
