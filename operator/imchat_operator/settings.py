@@ -49,6 +49,6 @@ class Settings:
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name, str(default))
-    if not text.isdigit() or int(text) > 65535:  # noqa: PLR2004 -- the largest port
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 -- the largest port
         raise ValueError(f"{name} is {text!r}: set it to a port, or to 0 for none")
     return int(text)

@@ -58,12 +58,18 @@ UNREADY = Diagnosis(
         pytest.param(crashed("a", restarts=2), None, id="two restarts and in back-off"),
         pytest.param(
             crashed("a", waiting="", running=True),
-            Diagnosis(
-                ailment=Ailment.UNRESPONSIVE,
-                evidence="runs but does not answer (ClientConnectorError)",
-                patience=timedelta(seconds=30),
-            ),
-            id="three restarts and running again is not in back-off, yet does not answer",
+            UNREADY,
+            id="one that never answered and is not ready yet gets the time to start",
+        ),
+        pytest.param(
+            gateway("a", SILENT, containers_ready=False, ready=False),
+            HANG,
+            id="one that answered before and is not ready hangs",
+        ),
+        pytest.param(
+            gateway("a", Silent(why="no answer within 2s")),
+            HANG,
+            id="one that is ready though it never answered hangs",
         ),
         pytest.param(
             gateway("a", restarts=100), None, id="a hundred restarts in a long life, and well now"

@@ -185,7 +185,9 @@ def test_a_repair_under_way_goes_on_in_a_storm() -> None:
         isolated("a", 0), crashed("b"), crashed("c"), gateway("d"), history={"drains": (record,)}
     )
     assert decision.actions == (Evict(pod="a", uid="uid-a"),)
-    assert healing(decision)[:2] == ("False", "StormGate")
+    status_, reason, message = healing(decision)
+    assert (status_, reason) == ("True", "Remediating")
+    assert "1 of 4 gateways are healthy" in message, "the storm that holds the others is told too"
     assert repaired(decision) == ["a"]
 
 

@@ -202,9 +202,9 @@ WAIT = Progress(resize=DOWN, drains=(victim(),))
             id="a StatefulSet asks for no rank",
         ),
         pytest.param(
-            progress(DOWN, 4, (victim(),), DRAINED, load=load(2100)),
+            progress(DOWN, 4, (victim(),), DRAINED, load=load(2000)),
             SHRINK,
-            id="a load that brings the rest to the threshold",
+            id="a load that fills the rest once one more is lost",
         ),
     ],
 )
@@ -219,8 +219,8 @@ HEALING = repair("d", Phase.DRAINING)
     ("found", "why"),
     [
         pytest.param(
-            progress(DOWN, 4, (victim(), HEALING), load=load(2101)),
-            "the load is back (2101 connections)",
+            progress(DOWN, 4, (victim(), HEALING), load=load(2001)),
+            "the load is back (2001 connections)",
             id="a load that brings the rest above the threshold",
         ),
         pytest.param(

@@ -202,9 +202,12 @@ def test_of_a_stateful_set_the_highest_ordinals_leave() -> None:
 @pytest.mark.parametrize(
     ("connections", "replicas", "expected"),
     [
-        pytest.param(1400, 2, False, id="on the threshold"),
-        pytest.param(1401, 2, True, id="above it"),
-        pytest.param(1401, 3, False, id="with one gateway more"),
+        pytest.param(2800, 4, False, id="on the threshold"),
+        pytest.param(2801, 4, True, id="above it"),
+        pytest.param(2801, 5, False, id="with one gateway more"),
+        pytest.param(1000, 2, False, id="the rest is just full once one is lost"),
+        pytest.param(1001, 2, True, id="the rest overflows once one is lost"),
+        pytest.param(0, 1, False, id="no load is never too much"),
     ],
 )
 def test_a_load_is_too_much_above_the_threshold(

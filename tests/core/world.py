@@ -144,7 +144,7 @@ class World:
         if not pod.runs(self.second):
             return NotAsked()
         if pod.hangs:
-            return Silent(why="no answer within 2s")
+            return Silent(why="no answer within 2s", last_connections=pod.connections)
         return Reported(connections=pod.connections, capacity=_CAPACITY, draining=pod.draining)
 
     def perform(self, action: Action) -> Outcome:

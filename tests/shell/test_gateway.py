@@ -130,7 +130,7 @@ async def test_what_is_no_prometheus_text_is_silence(server: Server, gateways: G
     server.answer = text("<html>not here</html>")
     found = await gateways.read(server.address, METRICS)
     assert isinstance(found, Silent)
-    assert found.why.startswith("its metrics can't be read: ")
+    assert found.why == "its metrics lack imchat_gateway_connections"
 
 
 async def test_path_and_names_are_those_of_the_spec(server: Server, gateways: Gateways) -> None:

@@ -55,7 +55,9 @@ def diagnosis(gateway: Gateway, policy: Healing) -> Diagnosis | None:
             evidence=f"node {gateway.node} is not ready, though the gateway answers",
             patience=policy.not_ready_for,
         )
-    if gateway.running and silent:
+    # One that never answered and is not ready yet is starting: its probe decides, with more time.
+    is_up = gateway.containers_ready or (silent and silent.last_connections is not None)
+    if gateway.running and silent and is_up:
         return Diagnosis(
             ailment=Ailment.UNRESPONSIVE,
             evidence=f"runs but does not answer ({silent.why})",

@@ -238,7 +238,7 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
         update={
             "conditions": states,
             "observed_generation": cluster.generation,
-            "pending_events": pending_events(id_, told, now),
+            "pending_events": (*history.pending_events, *pending_events(id_, told, now)),
         }
     )
     return Decision(id=id_, actions=(), status=status, next_check=_INVALID_CHECK)

@@ -17,7 +17,7 @@ def repaired(facts: Facts) -> Part:
     begun = () if hold else due[: max(0, room)]
     new = tuple(_repair(facts, p) for p in begun)
     return Part(
-        verdict=hold or _healing_verdict(facts, (*active, *new)),
+        verdict=_verdict(facts, (*active, *new), hold),
         actions=isolation(tuple(p.gateway for p in begun)),
         notices=tuple(
             n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
@@ -52,10 +52,13 @@ def _hold(facts: Facts, due: tuple[healing.Patient, ...]) -> Verdict | None:
     return None
 
 
-def _healing_verdict(facts: Facts, active: tuple[Drain, ...]) -> Verdict:
+def _verdict(facts: Facts, active: tuple[Drain, ...], hold: Verdict | None) -> Verdict:
     if active:
-        message = "; ".join(drain_text(facts.snapshot, d) for d in active)
+        texts = [drain_text(facts.snapshot, d) for d in active]
+        message = "; ".join([*texts, hold.message] if hold else texts)
         return Verdict(type="Healing", status="True", reason=Reason.REMEDIATING, message=message)
+    if hold:
+        return hold
     if facts.ill:
         message = "; ".join(healing.waiting_text(p, facts.snapshot) for p in facts.ill)
         return Verdict(type="Healing", status="False", reason=Reason.WATCHING, message=message)

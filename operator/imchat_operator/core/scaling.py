@@ -142,7 +142,9 @@ def streaks(
 
     A fleet of minReplicas keeps no streak towards less: nothing could come of it.
     """
-    known = {s.rule: s for s in before if sampled_at - s.last <= max_gap(spec.metrics)}
+    gap = max_gap(spec.metrics)
+    # A streak of the future is one of a clock that was set back since.
+    known = {s.rule: s for s in before if s.since <= sampled_at <= s.last + gap}
     result = []
     for rule in rules(spec):
         if isinstance(rule, ScaleDownRule) and replicas <= spec.min_replicas:
@@ -218,6 +220,11 @@ def _ordinal(name: str) -> int:
 
 
 def is_too_much_for(load: Utilization, replicas: int, spec: ImChatClusterSpec) -> bool:
-    """Return whether a fleet of this size would be above a scale-up threshold at this load."""
+    """Return whether a fleet of this size would be above a scale-up threshold at this load.
+
+    Or full, with `failureHeadroom` gateways lost.
+    """
     percent = 100 * load.connections / (load.capacity * max(1, replicas))
-    return any(percent > rule.above for rule in spec.scaling.scale_up)
+    left = max(0, replicas - spec.scaling.failure_headroom)
+    is_full = load.connections > load.capacity * left
+    return is_full or any(percent > rule.above for rule in spec.scaling.scale_up)

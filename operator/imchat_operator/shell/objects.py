@@ -1,12 +1,17 @@
 """What the operator keeps of pods, nodes and custom resources: API objects to frozen values."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from imchat_operator.core.snapshot import Cluster, Gateway, Reading, Window
-from imchat_operator.models import READINESS_GATE, MaintenanceWindowSpec
+from imchat_operator.models import READINESS_GATE, ImChatClusterStatus, MaintenanceWindowSpec
 from imchat_operator.shell.kube import Json
+
+_LOG = logging.getLogger(__name__)
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -117,6 +122,15 @@ def cluster_of(body: Json) -> Cluster:
         generation=meta["generation"],
         labels=tuple(sorted(meta.get("labels", {}).items())),
     )
+
+
+def history_of(body: Json) -> ImChatClusterStatus:
+    """Return an ImChatCluster's status; an unreadable one counts as none, so that all is undone."""
+    try:
+        return ImChatClusterStatus.model_validate(body.get("status") or {})
+    except ValidationError as error:
+        _LOG.warning("status of %s can't be read, begins anew: %s", body["metadata"]["name"], error)
+        return ImChatClusterStatus()
 
 
 def window(found: Json) -> Window:

@@ -19,7 +19,7 @@ from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, Targe
 from imchat_operator.shell.gateway import Address, Gateways
 from imchat_operator.shell.kube import PODS, Api, ApiError, Json
 from imchat_operator.shell.load import PodMetricsSource, Sample
-from imchat_operator.shell.objects import Pod, cluster_of, gateway, pod
+from imchat_operator.shell.objects import Pod, cluster_of, gateway, history_of, pod
 from imchat_operator.shell.reflector import Reflector
 
 _FORBIDDEN = 403
@@ -69,7 +69,7 @@ class Observer:
             ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
         """
         spec = ImChatClusterSpec.model_validate(body["spec"])
-        history = ImChatClusterStatus.model_validate(body.get("status") or {})
+        history = history_of(body)
         meta = body["metadata"]
         found, scale_path = await self._scale(spec.target_ref, meta["namespace"])
         parts: dict[str, Any] = {

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
+from imchat_operator.models import GROUP, VERSION
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.kube import MERGE_PATCH, Api, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import Windows
-from imchat_operator.shell.objects import cluster_of
+from imchat_operator.shell.objects import cluster_of, history_of
 from imchat_operator.shell.observe import Observation, Observer
 from imchat_operator.shell.reflector import Reflector
 
@@ -123,7 +123,7 @@ class ClusterLoop:
         try:
             observation = await self._observation()
         except ValidationError as error:
-            decision = invalid(cluster_of(self._body), self._history(), str(error), _now())
+            decision = invalid(cluster_of(self._body), history_of(self._body), str(error), _now())
             await self._record(decision)
             return decision
         is_leaving = "deletionTimestamp" in self._body["metadata"]
@@ -158,12 +158,9 @@ class ClusterLoop:
             "PATCH", self._path, body=body, content_type=MERGE_PATCH
         )
 
-    def _history(self) -> ImChatClusterStatus:
-        return ImChatClusterStatus.model_validate(self._body.get("status") or {})
-
     async def _record(self, decision: Decision) -> None:
         """Write the status, which fences what follows, and post the Events it promises."""
-        if decision.status != self._history():
+        if decision.status != history_of(self._body):
             body = {**self._body, "status": decision.status.to_json(sparse=True)}
             self._body = await self._api.request("PUT", f"{self._path}/status", body=body)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]

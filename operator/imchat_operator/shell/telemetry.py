@@ -19,6 +19,7 @@ from imchat_operator.shell.kube import EVENTS, Api, ApiError, Json
 
 _LOG = logging.getLogger(__name__)
 _CONFLICT = 409
+_HOPELESS = {400, 404, 413, 422}  # the API server will never take it
 _CONTROLLER = "imchat-operator"
 
 PASSES = Counter("imchat_operator_passes", "Passes of the loop.", ["result"])
@@ -45,7 +46,7 @@ async def post(api: Api, namespace: str, events: Iterable[PendingEvent]) -> froz
         except ApiError as error:
             if error.status != _CONFLICT:
                 _LOG.warning("event %s was refused: %s", event.reason, error)
-                if error.status >= 500:  # noqa: PLR2004 -- HTTP's own number
+                if error.status not in _HOPELESS:
                     continue
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _LOG.warning("event %s could not be posted: %r", event.reason, error)
