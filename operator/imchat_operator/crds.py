@@ -200,7 +200,7 @@ def definitions() -> dict[str, dict[str, Any]]:
 
 def as_yaml(definition: dict[str, Any]) -> str:
     """Return a CRD as the text that is checked in."""
-    head = "# Made by `make crds` from operator/imchat_operator/models.py; edit that instead.\n"
+    head = "# Made by `make crds` from operator/imchat_operator/models; edit that instead.\n"
     return head + yaml.safe_dump(definition, sort_keys=False, width=100)
 
 
