@@ -131,6 +131,31 @@ def test_a_cluster_that_drains_nothing_is_deleted_while_the_operator_is_away(
     assert not namespace.cluster()
 
 
+def test_another_autoscaler_of_the_same_target_is_told_and_left_to_win(
+    namespace: Namespace,
+) -> None:
+    rival = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "rival"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gateway"},
+            "minReplicas": 1,
+            "maxReplicas": 6,
+        },
+    }
+    namespace.apply(gateways(replicas=4, capacity=300), rival, cluster())
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 4)
+    note = namespace.wait_until(lambda: namespace.note("ScalingConflict"))
+    assert "HorizontalPodAutoscaler rival scales Deployment gateway too" in note
+    namespace.wait_until(lambda: namespace.status().get("streaks", []))
+    assert namespace.replicas() == 4
+    assert "ScalingDown" not in namespace.reasons()
+    namespace.kubectl("delete", "hpa", "rival")
+    namespace.wait_until(lambda: "ScaledDown" in namespace.reasons(), seconds=60)
+    assert namespace.replicas() == 2
+
+
 def test_a_fleet_below_min_replicas_grows_at_once(namespace: Namespace) -> None:
     namespace.apply(gateways(replicas=1), cluster())
     namespace.wait_until(lambda: namespace.replicas() == 2)

@@ -99,6 +99,11 @@ def test_without_a_change_under_way_repairs_go_on_and_a_victim_is_given_back() -
             id="growth up to maxReplicas",
         ),
         pytest.param(
+            progress(UP, 4, snapshot={"autoscalers": ("hpa",)}),
+            Progress(resize=None, drains=()),
+            id="growth of a target that another autoscaler has is dropped",
+        ),
+        pytest.param(
             progress(UP, 4, snapshot={"spec": spec(maxReplicas=5)}),
             Progress(resize=None, drains=()),
             id="growth beyond a maxReplicas lowered since is judged anew",
@@ -218,6 +223,11 @@ HEALING = repair("d", Phase.DRAINING)
 @pytest.mark.parametrize(
     ("found", "why"),
     [
+        pytest.param(
+            progress(DOWN, 4, (victim(), HEALING), snapshot={"autoscalers": ("hpa",)}),
+            "HorizontalPodAutoscaler hpa scales the target too",
+            id="another autoscaler of the target has come",
+        ),
         pytest.param(
             progress(DOWN, 4, (victim(), HEALING), load=load(2001)),
             "the load is back (2001 connections)",

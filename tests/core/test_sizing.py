@@ -143,6 +143,18 @@ def test_the_fastest_rule_that_is_sustained_scales_up() -> None:
             id="too few report",
         ),
         pytest.param(
+            decided(gateways=gateways("a"), target=target(replicas=1), autoscalers=("keda", "hpa")),
+            (
+                "False",
+                "ScalingConflict",
+                (
+                    "HorizontalPodAutoscaler keda, hpa scales Deployment gateway too and is left to "
+                    "win; healing goes on; delete it to have this policy scale"
+                ),
+            ),
+            id="another autoscaler has the target, even below minReplicas",
+        ),
+        pytest.param(
             decided(gateways=(), target=target(replicas=0)),
             (
                 "False",

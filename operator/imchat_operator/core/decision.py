@@ -32,6 +32,7 @@ class Reason(StrEnum):
     AT_MAXIMUM = "AtMaximum"
     AT_MINIMUM = "AtMinimum"
     SIZE_IS_RIGHT = "SizeIsRight"
+    SCALING_CONFLICT = "ScalingConflict"
     SCALED_TO_ZERO = "ScaledToZero"
     STREAK_INTERRUPTED = "StreakInterrupted"
     # healing

@@ -87,6 +87,8 @@ def _growing(
 ) -> Progress:
     if target.replicas == resize.to:
         return Progress(resize=None, drains=drains, finished=True)
+    if snapshot.autoscalers:
+        return Progress(resize=None, drains=drains)
     is_old = snapshot.now - resize.at > max_gap(snapshot.spec.metrics)
     if is_old or resize.to > snapshot.spec.max_replicas:
         # Decided too long ago (the operator was away) or under another spec: judge anew.
@@ -106,6 +108,8 @@ def _objection(
     maintenance: Maintenance,
 ) -> str:
     """Return why a scale-down should not go on, or nothing."""
+    if snapshot.autoscalers:
+        return f"undone, HorizontalPodAutoscaler {snapshot.autoscalers[0]} scales the target too"
     if maintenance.holds:
         return f"undone, {maintenance.until}"
     if len(_victims(drains)) != resize.from_ - resize.to:

@@ -18,9 +18,9 @@ def sized(facts: Facts, progress: resizing.Progress) -> Part:
     spec, replicas = facts.snapshot.spec, facts.target.replicas
     if progress.resize is not None:
         return _under_way(facts, progress.resize)
-    if replicas == 0:
-        left = f"{facts.target.kind} {facts.target.name} is scaled to 0, which is left as it is"
-        return _stay(facts, Reason.SCALED_TO_ZERO, left)
+    left_alone = _left_alone(facts)
+    if left_alone is not None:
+        return left_alone
     if progress.finished:
         return _stay(facts, Reason.STEADY, f"{replicas} gateways; streaks begin anew")
     if replicas < spec.min_replicas:
@@ -29,6 +29,20 @@ def sized(facts: Facts, progress: resizing.Progress) -> Part:
     if isinstance(facts.load, scaling.Unknown):
         return _unknown(facts, facts.load)
     return _by_rules(facts, facts.load)
+
+
+def _left_alone(facts: Facts) -> Part | None:
+    """Return why the size is somebody else's business, if it is."""
+    target = f"{facts.target.kind} {facts.target.name}"
+    if facts.snapshot.autoscalers:
+        names = ", ".join(facts.snapshot.autoscalers)
+        wins = f"HorizontalPodAutoscaler {names} scales {target} too and is left to win"
+        message = f"{wins}; healing goes on; delete it to have this policy scale"
+        return _stay(facts, Reason.SCALING_CONFLICT, message)
+    if facts.target.replicas == 0:
+        message = f"{target} is scaled to 0, which is left as it is"
+        return _stay(facts, Reason.SCALED_TO_ZERO, message)
+    return None
 
 
 def _by_rules(facts: Facts, load: scaling.Utilization) -> Part:

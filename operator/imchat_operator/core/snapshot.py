@@ -118,6 +118,7 @@ class Snapshot:
     Attributes:
         sampled_at: when the gateways' readings were taken; not later than `now`.
         history: the status as last written; what is under way continues from there.
+        autoscalers: names of the HorizontalPodAutoscalers that scale the same target.
         outcomes: what became of the previous pass's actions; empty after a restart.
         posted: names of pending Events known to be posted.
     """
@@ -130,5 +131,6 @@ class Snapshot:
     target: Target | TargetMissing
     gateways: tuple[Gateway, ...] = ()
     windows: tuple[Window, ...] = ()
+    autoscalers: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     posted: frozenset[str] = frozenset()

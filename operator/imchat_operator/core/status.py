@@ -25,6 +25,7 @@ _ANNOUNCED = {
     Reason.WINDOW_OPEN: ("Normal", True),
     Reason.WINDOW_CLOSED: ("Normal", False),
     Reason.SCALED_TO_ZERO: ("Warning", True),
+    Reason.SCALING_CONFLICT: ("Warning", True),
     Reason.WINDOW_INVALID: ("Warning", True),
     Reason.WINDOW_SCHEDULED: ("Normal", True),
     Reason.WINDOW_ENDED: ("Normal", False),

@@ -74,6 +74,7 @@ class Resource:
 
 PODS = Resource(group="", version="v1", plural="pods")
 NODES = Resource(group="", version="v1", plural="nodes")
+AUTOSCALERS = Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers")
 EVENTS = Resource(group="", version="v1", plural="events")
 
 

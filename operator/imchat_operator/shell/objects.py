@@ -112,6 +112,21 @@ def gateway(found: Pod, *, node_ready: bool, reading: Reading) -> Gateway:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler, KEDA's among them, and what it scales."""
+
+    name: str
+    kind: str
+    target: str
+
+
+def autoscaler(found: Json) -> Autoscaler:
+    """Return what is kept of a HorizontalPodAutoscaler."""
+    ref = found["spec"]["scaleTargetRef"]
+    return Autoscaler(name=found["metadata"]["name"], kind=ref["kind"], target=ref["name"])
+
+
 def cluster_of(body: Json) -> Cluster:
     """Return an ImChatCluster's identity."""
     meta = body["metadata"]

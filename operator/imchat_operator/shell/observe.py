@@ -17,9 +17,9 @@ from imchat_operator.core.snapshot import (
 )
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
 from imchat_operator.shell.gateway import Address, Gateways
-from imchat_operator.shell.kube import PODS, Api, ApiError, Json
+from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
 from imchat_operator.shell.load import PodMetricsSource, Sample
-from imchat_operator.shell.objects import Pod, cluster_of, gateway, history_of, pod
+from imchat_operator.shell.objects import Pod, autoscaler, cluster_of, gateway, history_of, pod
 from imchat_operator.shell.reflector import Reflector
 
 _FORBIDDEN = 403
@@ -38,22 +38,28 @@ class Observation:
 
 
 class Observer:
-    """Watches one cluster's pods and asks its gateways; owns the pod cache."""
+    """Watches one cluster's pods and rivals, and asks its gateways; owns those caches."""
 
     def __init__(
         self,
         api: Api,
         gateways: Gateways,
         nodes: Reflector[tuple[str, bool]],
+        namespace: str,
         on_change: Callable[[], None],
     ) -> None:
         self._api = api
         self._nodes = nodes
         self._on_change = on_change
         self._source = PodMetricsSource(gateways)
+        self._namespace = namespace
+        self._autoscalers = Reflector(
+            api, AUTOSCALERS.path(namespace), project=autoscaler, on_change=on_change
+        )
+        self._autoscalers_task: asyncio.Task[None] | None = None
         self._pods: Reflector[Pod] | None = None
-        self._watched = ("", "")
-        self._task: asyncio.Task[None] | None = None
+        self._selector = ""
+        self._pods_task: asyncio.Task[None] | None = None
 
     async def observe(
         self,
@@ -70,8 +76,7 @@ class Observer:
         """
         spec = ImChatClusterSpec.model_validate(body["spec"])
         history = history_of(body)
-        meta = body["metadata"]
-        found, scale_path = await self._scale(spec.target_ref, meta["namespace"])
+        found, scale_path = await self._scale(spec.target_ref)
         parts: dict[str, Any] = {
             "cluster": cluster_of(body),
             "spec": spec,
@@ -84,7 +89,7 @@ class Observer:
             now = datetime.now(UTC)
             snapshot = Snapshot(now=now, sampled_at=now, target=found, **parts)
             return Observation(snapshot=snapshot, addresses={}, scale_path=scale_path)
-        pods = await self._cached(meta["namespace"], found["status"]["selector"])
+        pods = await self._cached(found["status"]["selector"])
         addresses = {
             p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
         }
@@ -93,6 +98,7 @@ class Observer:
             now=datetime.now(UTC),
             sampled_at=sample.at,
             target=_target(found, spec.target_ref),
+            autoscalers=self._rivals(spec.target_ref),
             gateways=self._gateways(pods, sample),
             **parts,
         )
@@ -100,16 +106,15 @@ class Observer:
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await _ended(self._autoscalers_task)
+        await _ended(self._pods_task)
 
-    async def _scale(self, ref: TargetRef, namespace: str) -> tuple[Json | TargetMissing, str]:
+    async def _scale(self, ref: TargetRef) -> tuple[Json | TargetMissing, str]:
         resource = await self._api.resource(ref.api_version, ref.kind)
         if resource is None:
             why = f"spec.targetRef: the API server has no kind {ref.kind} in {ref.api_version}"
             return TargetMissing(why=why), ""
-        path = resource.path(namespace, ref.name, "scale")
+        path = resource.path(self._namespace, ref.name, "scale")
         try:
             scale = await self._api.request("GET", path)
         except ApiError as error:
@@ -122,20 +127,27 @@ class Observer:
             return TargetMissing(why=why), path
         return scale, path
 
-    async def _cached(self, namespace: str, selector: str) -> tuple[Pod, ...]:
-        if self._pods is None or self._watched != (namespace, selector):
-            await self.close()
+    async def _cached(self, selector: str) -> tuple[Pod, ...]:
+        if self._autoscalers_task is None:
+            self._autoscalers_task = asyncio.create_task(self._autoscalers.run())
+        if self._pods is None or self._selector != selector:
+            await _ended(self._pods_task)
             self._pods = Reflector(
                 self._api,
-                PODS.path(namespace),
+                PODS.path(self._namespace),
                 query={"labelSelector": selector},
                 project=pod,
                 on_change=self._on_change,
             )
-            self._watched = (namespace, selector)
-            self._task = asyncio.create_task(self._pods.run())
-        await asyncio.gather(self._pods.synced.wait(), self._nodes.synced.wait())
+            self._selector = selector
+            self._pods_task = asyncio.create_task(self._pods.run())
+        for cache in (self._pods, self._nodes, self._autoscalers):
+            await cache.synced.wait()
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
+
+    def _rivals(self, ref: TargetRef) -> tuple[str, ...]:
+        found = self._autoscalers.items.values()
+        return tuple(sorted(a.name for a in found if (a.kind, a.target) == (ref.kind, ref.name)))
 
     async def _sampled(
         self,
@@ -162,6 +174,12 @@ class Observer:
             )
             for p in pods
         )
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _target(scale: Json, ref: TargetRef) -> Target:

@@ -50,7 +50,7 @@ class ClusterLoop:
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
         self._wake = asyncio.Event()
-        self._observer = Observer(api, gateways, nodes, self._wake.set)
+        self._observer = Observer(api, gateways, nodes, self._namespace, self._wake.set)
         self._actor = Actor(api, gateways, self._namespace)
         self._outcomes: tuple[Outcome, ...] = ()
         self._posted: frozenset[str] = frozenset()
