@@ -148,8 +148,8 @@ def test_the_fastest_rule_that_is_sustained_scales_up() -> None:
                 "False",
                 "ScalingConflict",
                 (
-                    "HorizontalPodAutoscaler keda, hpa scales Deployment gateway too and is left to "
-                    "win; healing goes on; delete it to have this policy scale"
+                    "HorizontalPodAutoscaler keda, hpa scales Deployment gateway too and is left "
+                    "to win; healing goes on; delete it to have this policy scale"
                 ),
             ),
             id="another autoscaler has the target, even below minReplicas",
