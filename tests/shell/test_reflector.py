@@ -176,3 +176,12 @@ async def test_a_server_in_trouble_is_asked_again() -> None:
         await _until(lambda: len(server.watched_from) == 3)
         assert server.watched_from == ["1", "1", "1"]
         assert _names(reflector) == {"a"}
+
+
+async def test_an_event_that_can_not_be_read_has_everything_listed_again() -> None:
+    nonsense = {"type": "ADDED", "object": {"metadata": {"uid": "b", "resourceVersion": "2"}}}
+    server = Server(things=[_thing("a", 1)], later=[_thing("c", 9)], scripts=[[nonsense]])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: len(server.watched_from) == 2)
+        assert server.watched_from == ["1", "9"]
+        assert _names(reflector) == {"c"}

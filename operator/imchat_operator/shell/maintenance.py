@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 WINDOWS = Resource(group=GROUP, version=VERSION, plural="maintenancewindows")
 
+_NOT_FOUND = 404
 _LONGEST_PAUSE = 60.0
 _RETRY = 5.0
 
@@ -66,9 +67,10 @@ class Windows:
     async def run(self) -> None:
         """Keep every window's status true until cancelled."""
         while True:
-            pause = min([await self._kept(uid) for uid in self._bodies], default=_LONGEST_PAUSE)
+            # The set of windows may change at every await.
+            pauses = [await self._kept(uid) for uid in tuple(self._bodies)]
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(min(pauses, default=_LONGEST_PAUSE)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -76,22 +78,35 @@ class Windows:
 
     async def _kept(self, uid: str) -> float:
         """Bring one window's status up to date; return the seconds until it may change."""
-        body = self._bodies[uid]
+        body = self._bodies.get(uid)
+        if body is None:
+            return _LONGEST_PAUSE
         path = WINDOWS.path(body["metadata"]["namespace"], body["metadata"]["name"])
         try:
             return await self._written(body, path)
         except ApiError as error:
             _LOG.info("%s: %s", path, error)
             await self._reread(uid, path)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _LOG.warning("%s: %r", path, error)
+        except Exception as error:  # noqa: BLE001 -- the loop's one boundary
+            known = isinstance(error, aiohttp.ClientError | TimeoutError | OSError)
+            _LOG.warning("%s: %r", path, error, exc_info=not known)
         return _RETRY
 
     async def _reread(self, uid: str, path: str) -> None:
         try:
-            self._bodies[uid] = await self._api.request("GET", path)
-        except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            body = await self._api.request("GET", path)
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                self.gone(uid)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _LOG.warning("%s: %r", path, error)
+        else:
+            self._replace(uid, body)
+
+    def _replace(self, uid: str, body: Json) -> None:
+        """Take over a newer version of a window, unless it went meanwhile."""
+        if uid in self._bodies and body["metadata"]["uid"] == uid:
+            self._bodies[uid] = body
 
     async def _written(self, body: Json, path: str) -> float:
         found = _read(body)
@@ -107,7 +122,8 @@ class Windows:
             events = pending_events(f"{meta['generation']}", told, _since(found, before, after))
             await telemetry.post(self._api, meta["namespace"], events)
             full = {**body, "status": after.to_json(sparse=True)}
-            self._bodies[found.uid] = await self._api.request("PUT", f"{path}/status", body=full)
+            written = await self._api.request("PUT", f"{path}/status", body=full)
+            self._replace(found.uid, written)
         boundaries = [t for t in (after.opens, after.closes) if t is not None and t > now]
         wait = (min(boundaries) - now).total_seconds() if boundaries else _LONGEST_PAUSE
         return min(_LONGEST_PAUSE, wait + 0.02)

@@ -110,9 +110,14 @@ class ClusterLoop:
     async def _refreshed(self) -> float | None:
         """Somebody else wrote or deleted the object: read it again and judge anew."""
         try:
-            self._body = await self._api.request("GET", self._path)
+            body = await self._api.request("GET", self._path)
         except ApiError as error:
             return None if error.status == _NOT_FOUND else self._failed(error)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return self._failed(error)
+        if body["metadata"]["uid"] != self._body["metadata"]["uid"]:
+            return None  # another object of the same name, which has a loop of its own
+        self._body = body
         return 0.0
 
     async def _observation(self) -> Observation:
@@ -125,8 +130,10 @@ class ClusterLoop:
         except ValidationError as error:
             decision = invalid(cluster_of(self._body), history_of(self._body), str(error), _now())
             await self._record(decision)
+            if self._is_leaving():
+                await self._set_finalizer(present=False)
             return decision
-        is_leaving = "deletionTimestamp" in self._body["metadata"]
+        is_leaving = self._is_leaving()
         decision = released(observation.snapshot) if is_leaving else decide(observation.snapshot)
         is_held = bool(decision.actions) if is_leaving else bool(decision.status.drains)
         if is_held and not is_leaving:
@@ -136,6 +143,9 @@ class ClusterLoop:
         if not is_held:
             await self._set_finalizer(present=False)
         return decision
+
+    def _is_leaving(self) -> bool:
+        return "deletionTimestamp" in self._body["metadata"]
 
     async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
         outcomes = []

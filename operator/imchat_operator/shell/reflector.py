@@ -65,10 +65,13 @@ class Reflector(Generic[T]):
                 failures = 0
             except _GoneError:
                 version = ""
-            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 -- the loop's one boundary
                 failures += 1
-                pause = min(_LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 -- jitter
-                _LOG.warning("%s: %r, again in %.1fs", self._path, error, pause)
+                known = isinstance(error, ApiError | aiohttp.ClientError | TimeoutError | OSError)
+                if not known:
+                    version = ""  # what could not be read must not be skipped
+                pause = _pause(failures)
+                _LOG.warning("%s: %r, again in %.1fs", self._path, error, pause, exc_info=not known)
                 await asyncio.sleep(pause)
 
     async def _listed(self) -> str:
@@ -118,3 +121,7 @@ class Reflector(Generic[T]):
             self.items[uid] = after
             self._on_change()
         return version
+
+
+def _pause(failures: int) -> float:
+    return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 -- jitter

@@ -84,7 +84,12 @@ class Supervisor:
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a task ended that should not have: %r", error, exc_info=error)
 
     def _wake_everything(self) -> None:
         for _, loop, _ in self._loops.values():

@@ -1,0 +1,93 @@
+"""The keeper of the windows against a server that answers while windows come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from kubernetes.aio import client
+
+from imchat_operator.shell.kube import Api
+from imchat_operator.shell.maintenance import Windows
+
+_SECONDS = 10
+_SCHEDULE = {"once": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}}
+
+
+def _window(name: str) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "chat",
+            "uid": f"uid-{name}",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "spec": {"schedules": [_SCHEDULE]},
+    }
+
+
+@asynccontextmanager
+async def _kept(
+    on_write: Callable[[Windows, str], None],
+) -> AsyncIterator[tuple[Windows, list[str]]]:
+    """Run a keeper; `on_write` is called with the name of each window whose status is written."""
+    written: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.json_response({})
+        written.append(request.match_info["name"])
+        on_write(windows, written[-1])
+        body = await request.json()
+        return web.json_response(body)
+
+    app = web.Application()
+    root = "/apis/imchat.dev/v1alpha1/namespaces/chat/maintenancewindows"
+    app.router.add_put(f"{root}/{{name}}/status", answer)
+    app.router.add_post("/api/v1/namespaces/chat/events", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    configuration = client.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    async with Api.session(configuration) as api:
+        windows = Windows(api, lambda _: None)
+        task = asyncio.create_task(windows.run())
+        try:
+            yield windows, written
+            assert not task.done(), "the keeper goes on"
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await runner.cleanup()
+
+
+async def _until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_SECONDS):
+        while not what():  # noqa: ASYNC110 -- the keeper is another task, not an event
+            await asyncio.sleep(0.01)
+
+
+async def test_a_window_that_comes_while_another_is_written_is_kept_too() -> None:
+    def on_write(windows: Windows, name: str) -> None:
+        if name == "first":
+            windows.changed(_window("second"))
+
+    async with _kept(on_write) as (windows, written):
+        windows.changed(_window("first"))
+        await _until(lambda: written == ["first", "second"])
+        assert windows.known() == {"uid-first", "uid-second"}
+
+
+async def test_a_window_that_goes_while_it_is_written_does_not_come_back() -> None:
+    def on_write(windows: Windows, name: str) -> None:
+        if name == "first":
+            windows.gone("uid-first")
+
+    async with _kept(on_write) as (windows, written):
+        windows.changed(_window("first"))
+        windows.changed(_window("second"))
+        await _until(lambda: written == ["first", "second"])
+        assert windows.known() == {"uid-second"}
+        assert [w.name for w in windows.of("chat")] == ["second"]
