@@ -28,6 +28,7 @@ from imchat_operator.core.snapshot import (
     Silent,
     Snapshot,
     TargetMissing,
+    Unreadable,
     Window,
 )
 from imchat_operator.models import (
@@ -53,9 +54,10 @@ def readings() -> st.SearchStrategy[Reading]:
     return st.one_of(
         st.builds(reported, st.integers(0, 1000), draining=st.booleans()),
         st.builds(
-            Silent, why=st.just("HTTP 500"), last_connections=st.none() | st.integers(0, 1000)
+            Silent, why=st.just("no answer"), last_connections=st.none() | st.integers(0, 1000)
         ),
         st.just(NotAsked()),
+        st.just(Unreadable(why="answered HTTP 404")),
     )
 
 

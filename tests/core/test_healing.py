@@ -28,7 +28,7 @@ from imchat_operator.core.healing import (
     storm,
     waiting_text,
 )
-from imchat_operator.core.snapshot import Gateway, Silent
+from imchat_operator.core.snapshot import Gateway, Silent, Unreadable
 from imchat_operator.models import Drain, Phase
 
 POLICY = spec().healing
@@ -241,6 +241,10 @@ def test_a_patient_that_is_not_due_says_how_long_it_waits() -> None:
 
 
 def test_why_a_gateway_is_silent_is_part_of_the_evidence() -> None:
-    found = diagnosis(gateway("a", Silent(why="answered HTTP 500")), POLICY)
+    found = diagnosis(gateway("a", Silent(why="no answer within 9s")), POLICY)
     assert found is not None
-    assert found.evidence == "runs but does not answer (answered HTTP 500)"
+    assert found.evidence == "runs but does not answer (no answer within 9s)"
+
+
+def test_a_gateway_that_answers_without_figures_is_not_ill() -> None:
+    assert diagnosis(gateway("a", Unreadable(why="answered HTTP 404")), POLICY) is None

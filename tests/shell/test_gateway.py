@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from imchat_operator.core.decision import StartDrain
-from imchat_operator.core.snapshot import Reported, Silent
+from imchat_operator.core.snapshot import Reported, Silent, Unreadable
 from imchat_operator.models import Metrics
 from imchat_operator.shell.gateway import Address, Gateways, RefusedError
 
@@ -97,39 +97,41 @@ imchat_gateway_messages_total 99
         ),
         pytest.param(
             "imchat_gateway_connections_max 1000\n",
-            Silent(why="its metrics lack imchat_gateway_connections"),
+            Unreadable(why="its metrics lack imchat_gateway_connections"),
             id="no connections is not 0 connections",
         ),
         pytest.param(
             "imchat_gateway_connections 3\n",
-            Silent(why="its metrics lack imchat_gateway_connections_max"),
+            Unreadable(why="its metrics lack imchat_gateway_connections_max"),
             id="no maximum",
         ),
-        pytest.param("", Silent(why="its metrics lack imchat_gateway_connections"), id="nothing"),
+        pytest.param(
+            "", Unreadable(why="its metrics lack imchat_gateway_connections"), id="nothing"
+        ),
         pytest.param(
             "imchat_gateway_connections NaN\nimchat_gateway_connections_max 1000\n",
-            Silent(why="its metrics can't be read: cannot convert float NaN to integer"),
+            Unreadable(why="its metrics can't be read: cannot convert float NaN to integer"),
             id="no number",
         ),
         pytest.param(
             "imchat_gateway_connections +Inf\nimchat_gateway_connections_max 1000\n",
-            Silent(why="its metrics can't be read: cannot convert float infinity to integer"),
+            Unreadable(why="its metrics can't be read: cannot convert float infinity to integer"),
             id="infinity",
         ),
     ],
 )
 async def test_a_gateway_reports(
-    server: Server, gateways: Gateways, content: str, expected: Reported | Silent
+    server: Server, gateways: Gateways, content: str, expected: Reported | Unreadable
 ) -> None:
     server.answer = text(content)
     assert await gateways.read(server.address, METRICS) == expected
     assert server.asked == [("GET", "/metrics", None)]
 
 
-async def test_what_is_no_prometheus_text_is_silence(server: Server, gateways: Gateways) -> None:
+async def test_what_is_no_prometheus_text_is_unreadable(server: Server, gateways: Gateways) -> None:
     server.answer = text("<html>not here</html>")
     found = await gateways.read(server.address, METRICS)
-    assert isinstance(found, Silent)
+    assert isinstance(found, Unreadable)
     assert found.why == "its metrics lack imchat_gateway_connections"
 
 
@@ -144,7 +146,7 @@ async def test_path_and_names_are_those_of_the_spec(server: Server, gateways: Ga
 
 async def test_another_status_than_200_is_silence(server: Server, gateways: Gateways) -> None:
     server.answer = text(FIGURES, status=503)
-    assert await gateways.read(server.address, METRICS) == Silent(why="answered HTTP 503")
+    assert await gateways.read(server.address, METRICS) == Unreadable(why="answered HTTP 503")
 
 
 async def test_a_redirect_is_not_followed(server: Server, gateways: Gateways) -> None:
@@ -152,7 +154,7 @@ async def test_a_redirect_is_not_followed(server: Server, gateways: Gateways) ->
         raise web.HTTPFound("/elsewhere")
 
     server.answer = elsewhere
-    assert await gateways.read(server.address, METRICS) == Silent(why="answered HTTP 302")
+    assert await gateways.read(server.address, METRICS) == Unreadable(why="answered HTTP 302")
     assert server.asked == [("GET", "/metrics", None)]
 
 
@@ -177,7 +179,7 @@ async def test_an_answer_without_end_costs_its_limit(server: Server, gateways: G
 
     server.answer = endless
     found = await gateways.read(server.address, METRICS)
-    assert found == Silent(why="answered with more than 1048576 bytes")
+    assert found == Unreadable(why="answered with more than 1048576 bytes")
 
 
 async def test_an_answer_that_breaks_off_is_silence(server: Server, gateways: Gateways) -> None:

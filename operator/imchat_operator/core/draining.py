@@ -158,7 +158,8 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
         return _out_of_reach(snapshot, drain, gateway)
     if is_due:
         limit = duration_text(snapshot.spec.draining.deadline)
-        message = f"{drain.pod} is removed with {gateway.connections} connections still open, "
+        left = _count(gateway.known_connections)
+        message = f"{drain.pod} is removed with {left} connections still open, "
         return Step(
             drain=_entered(snapshot, drain, Phase.REMOVING),
             notices=on_both(

@@ -33,11 +33,18 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A gateway that answered, but not with its figures: not ill, yet its load is unknown."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotAsked:
     """A gateway that can't be asked yet: it has no address."""
 
 
-Reading = Reported | Silent | NotAsked
+Reading = Reported | Silent | Unreadable | NotAsked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +75,13 @@ class Gateway:
     @property
     def known_connections(self) -> int | None:
         """Connections it reports, or held when it last answered; None if that is not known."""
-        return (
-            self.reading.last_connections if isinstance(self.reading, Silent) else self.connections
-        )
+        match self.reading:
+            case Silent(last_connections=last):
+                return last
+            case Unreadable():
+                return None
+            case _:
+                return self.connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

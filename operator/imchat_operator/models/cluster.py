@@ -108,7 +108,7 @@ class Draining(Model):
     """How connections leave a gateway before it is removed."""
 
     connections_per_second: int = Field(
-        100, ge=1, le=100_000, description="Pace of closing, over all gateways drained at a time."
+        100, ge=1, le=10_000, description="Pace of closing, over all gateways drained at a time."
     )
     deregister_delay: Duration = Field(
         timedelta(seconds=10),

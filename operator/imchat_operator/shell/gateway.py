@@ -12,7 +12,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from imchat_operator.core.decision import StartDrain
-from imchat_operator.core.snapshot import Reported, Silent
+from imchat_operator.core.snapshot import Reported, Silent, Unreadable
 from imchat_operator.models import Metrics
 
 _LARGEST_ANSWER = 1 << 20
@@ -38,6 +38,10 @@ class RefusedError(Exception):
     """A gateway did not do what it was asked, with the reason in words."""
 
 
+class UnansweredError(RefusedError):
+    """A gateway did not answer at all."""
+
+
 class Gateways:
     """Client of all gateways; an async context manager."""
 
@@ -57,14 +61,16 @@ class Gateways:
     ) -> None:
         await self._session.close()
 
-    async def read(self, address: Address, metrics: Metrics) -> Reported | Silent:
+    async def read(self, address: Address, metrics: Metrics) -> Reported | Silent | Unreadable:
         """Return a gateway's figures, or why it gave none."""
         url = address.url(metrics.pods.path)
         try:
             text = await self._sent("GET", url, metrics.timeout.total_seconds())
             return _figures(text, metrics)
-        except RefusedError as error:
+        except UnansweredError as error:
             return Silent(why=str(error))
+        except RefusedError as error:
+            return Unreadable(why=str(error))
 
     async def start_drain(self, address: Address, action: StartDrain) -> None:
         """Have a gateway close its connections; asking again changes nothing.
@@ -103,14 +109,14 @@ class Gateways:
                     raise RefusedError(f"answered HTTP {answer.status}")
                 return content.decode(errors="replace")
         except TimeoutError as error:
-            raise RefusedError(f"no answer within {seconds:g}s") from error
+            raise UnansweredError(f"no answer within {seconds:g}s") from error
         except aiohttp.ClientConnectorError as error:
-            raise RefusedError(f"can't be connected to: {error.os_error.strerror}") from error
+            raise UnansweredError(f"can't be connected to: {error.os_error.strerror}") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise RefusedError(f"broke off: {type(error).__name__}") from error
+            raise UnansweredError(f"broke off: {type(error).__name__}") from error
 
 
-def _figures(text: str, metrics: Metrics) -> Reported | Silent:
+def _figures(text: str, metrics: Metrics) -> Reported | Unreadable:
     wanted = {metrics.pods.connections, metrics.pods.max_connections, _DRAINING}
     found: dict[str, float] = {}
     # The parser is slow, and a gateway may have a megabyte of other metrics.
@@ -126,6 +132,6 @@ def _figures(text: str, metrics: Metrics) -> Reported | Silent:
             draining=found.get(_DRAINING, 0) > 0,
         )
     except KeyError as error:
-        return Silent(why=f"its metrics lack {error.args[0]}")
+        return Unreadable(why=f"its metrics lack {error.args[0]}")
     except (ValueError, OverflowError) as error:  # no Prometheus text; NaN; infinity
-        return Silent(why=f"its metrics can't be read: {error}"[:_LONGEST_REASON])
+        return Unreadable(why=f"its metrics can't be read: {error}"[:_LONGEST_REASON])

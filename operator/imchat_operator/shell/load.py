@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from imchat_operator.core.snapshot import NotAsked, Reading, Reported, Silent
+from imchat_operator.core.snapshot import NotAsked, Reading, Reported, Silent, Unreadable
 from imchat_operator.models import Metrics
 from imchat_operator.shell.gateway import Address, Gateways
 
@@ -76,8 +76,10 @@ class PodMetricsSource:
         }
         return self._latest
 
-    def _remembered(self, uid: str, reading: Reported | Silent) -> Reading:
+    def _remembered(self, uid: str, reading: Reported | Silent | Unreadable) -> Reading:
         if isinstance(reading, Reported):
             self._last_connections[uid] = reading.connections
             return reading
-        return replace(reading, last_connections=self._last_connections.get(uid))
+        if isinstance(reading, Silent):
+            return replace(reading, last_connections=self._last_connections.get(uid))
+        return reading
