@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +11,7 @@ import controlplane
 from controlplane.console import plain
 from controlplane.locations import named_context
 from controlplane.programs import find_programs
+from harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +52,4 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[controlplane.Contr
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
     """Wait until a call gives something true, which is the result; fail after so many seconds."""
-
-    def wait_for(what: Callable[[], Any], *, seconds: float = 30.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (value := what()):
-            if time.monotonic() > deadline:
-                pytest.fail(f"not so within {seconds:.0f} s; the last answer was {value!r}")
-            time.sleep(0.1)
-        return value
-
     return wait_for

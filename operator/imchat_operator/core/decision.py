@@ -47,7 +47,6 @@ class Reason(StrEnum):
     REPLACEMENT_LATE = "ReplacementLate"
     EVICTION_BLOCKED = "EvictionBlocked"
     # draining
-    GATEWAY_ACCEPTING = "GatewayAccepting"
     GATEWAY_DRAINING = "GatewayDraining"
     GATEWAY_DRAINED = "GatewayDrained"
     CONNECTIONS_CUT = "ConnectionsCut"

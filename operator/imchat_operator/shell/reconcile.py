@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.models import GROUP, VERSION
+from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.gateway import Gateways
@@ -128,8 +128,9 @@ class ClusterLoop:
         try:
             observation = await self._observation()
         except ValidationError as error:
-            decision = invalid(cluster_of(self._body), history_of(self._body), str(error), _now())
-            await self._record(decision)
+            history = history_of(self._body)
+            decision = invalid(cluster_of(self._body), history, str(error), _now())
+            await self._record(decision, history)
             if self._is_leaving():
                 await self._set_finalizer(present=False)
             return decision
@@ -138,7 +139,7 @@ class ClusterLoop:
         is_held = bool(decision.actions) if is_leaving else bool(decision.status.drains)
         if is_held and not is_leaving:
             await self._set_finalizer(present=True)
-        await self._record(decision)
+        await self._record(decision, observation.snapshot.history)
         self._outcomes = await self._acted(decision, observation)
         if not is_held:
             await self._set_finalizer(present=False)
@@ -168,9 +169,9 @@ class ClusterLoop:
             "PATCH", self._path, body=body, content_type=MERGE_PATCH
         )
 
-    async def _record(self, decision: Decision) -> None:
+    async def _record(self, decision: Decision, history: ImChatClusterStatus) -> None:
         """Write the status, which fences what follows, and post the Events it promises."""
-        if decision.status != history_of(self._body):
+        if decision.status != history:
             body = {**self._body, "status": decision.status.to_json(sparse=True)}
             self._body = await self._api.request("PUT", f"{self._path}/status", body=body)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]

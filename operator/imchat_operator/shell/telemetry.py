@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC
 
 import aiohttp
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 from imchat_operator.core.decision import Outcome
 from imchat_operator.models import API_VERSION, PendingEvent
@@ -26,7 +26,6 @@ PASSES = Counter("imchat_operator_passes", "Passes of the loop.", ["result"])
 PASS_SECONDS = Histogram("imchat_operator_pass_duration_seconds", "Time of one pass.")
 ACTIONS = Counter("imchat_operator_actions", "Actions, by kind and outcome.", ["action", "outcome"])
 POSTED = Counter("imchat_operator_events", "Events posted, by reason.", ["reason"])
-GATEWAYS = Gauge("imchat_operator_gateways", "Gateways by state.", ["namespace", "name", "state"])
 
 
 def count(outcome: Outcome) -> None:
