@@ -57,8 +57,13 @@ class ClusterLoop:
         self._failures = 0
 
     def changed(self, body: Json) -> None:
-        """Take over a newer version of the object; only a change of what was asked for wakes."""
+        """Take over a newer version of the object; only a change of what was asked for wakes.
+
+        The watch may deliver a version after the answer to a later write of ours; that one stays.
+        """
         old, new = self._body["metadata"], body["metadata"]
+        if int(new["resourceVersion"]) < int(old["resourceVersion"]):
+            return
         asked = ("generation", "labels", "annotations", "deletionTimestamp")
         self._body = body
         if any(old.get(key) != new.get(key) for key in asked):
@@ -120,33 +125,29 @@ class ClusterLoop:
         self._body = body
         return 0.0
 
-    async def _observation(self) -> Observation:
-        windows = self._windows.of(self._namespace)
-        return await self._observer.observe(self._body, windows, self._outcomes, self._posted)
-
     async def _pass(self) -> Decision:
+        # The watch may replace self._body at every await; what is decided here is for this version.
+        body = self._body
+        is_leaving = "deletionTimestamp" in body["metadata"]
+        windows = self._windows.of(self._namespace)
         try:
-            observation = await self._observation()
+            observation = await self._observer.observe(body, windows, self._outcomes, self._posted)
         except ValidationError as error:
-            history = history_of(self._body)
-            decision = invalid(cluster_of(self._body), history, str(error), _now())
-            await self._record(decision, history)
-            if self._is_leaving():
-                await self._set_finalizer(present=False)
+            history = history_of(body)
+            decision = invalid(cluster_of(body), history, str(error), _now())
+            body = await self._recorded(body, decision, history)
+            if is_leaving:
+                await self._with_finalizer(body, present=False)
             return decision
-        is_leaving = self._is_leaving()
         decision = released(observation.snapshot) if is_leaving else decide(observation.snapshot)
         is_held = bool(decision.actions) if is_leaving else bool(decision.status.drains)
         if is_held and not is_leaving:
-            await self._set_finalizer(present=True)
-        await self._record(decision, observation.snapshot.history)
+            body = await self._with_finalizer(body, present=True)
+        body = await self._recorded(body, decision, observation.snapshot.history)
         self._outcomes = await self._acted(decision, observation)
         if not is_held:
-            await self._set_finalizer(present=False)
+            await self._with_finalizer(body, present=False)
         return decision
-
-    def _is_leaving(self) -> bool:
-        return "deletionTimestamp" in self._body["metadata"]
 
     async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
         outcomes = []
@@ -158,26 +159,28 @@ class ClusterLoop:
             outcomes.append(outcome)
         return tuple(outcomes)
 
-    async def _set_finalizer(self, *, present: bool) -> None:
-        meta = self._body["metadata"]
+    async def _with_finalizer(self, body: Json, *, present: bool) -> Json:
+        meta = body["metadata"]
         before = meta.get("finalizers", [])
         after = [f for f in before if f != _FINALIZER] + [_FINALIZER] * present
         if set(after) == set(before):
-            return
-        body = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
+            return body
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
         self._body = await self._api.request(
-            "PATCH", self._path, body=body, content_type=MERGE_PATCH
+            "PATCH", self._path, body=patch, content_type=MERGE_PATCH
         )
+        return self._body
 
-    async def _record(self, decision: Decision, history: ImChatClusterStatus) -> None:
+    async def _recorded(self, body: Json, decision: Decision, history: ImChatClusterStatus) -> Json:
         """Write the status, which fences what follows, and post the Events it promises."""
         if decision.status != history:
-            body = {**self._body, "status": decision.status.to_json(sparse=True)}
-            self._body = await self._api.request("PUT", f"{self._path}/status", body=body)
+            full = {**body, "status": decision.status.to_json(sparse=True)}
+            body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
         posted = await telemetry.post(self._api, self._namespace, due)
         promised = {e.name for e in decision.status.pending_events}
         self._posted = (self._posted | posted) & promised
+        return body
 
 
 def _now() -> datetime:
