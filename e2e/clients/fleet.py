@@ -18,7 +18,9 @@ from clients.report import Report, Tally
 
 ARRIVALS_PER_SECOND = 500
 """Clients arrive at most this fast, so that one process can serve their handshakes in time."""
-ARRIVAL_TICK_SECONDS = 0.02
+DEPARTURES_PER_SECOND = 1000
+"""They leave at most this fast, so that the gateways can answer each goodbye in time."""
+TICK_SECONDS = 0.02
 FILES_KEPT = 100
 """Open files that the process needs beside its clients' sockets."""
 
@@ -57,7 +59,7 @@ class ClientFleet:
 
     @target.setter
     def target(self, clients: int) -> None:
-        """Let clients arrive (at most 500 a second) or leave (at once, with close frames).
+        """Let clients arrive (at most 500 a second) or leave (at most 1000, with close frames).
 
         Raises:
             ValueError: below 0, or more than this process may open sockets.
@@ -98,7 +100,7 @@ class ClientFleet:
         self.target = 0
         if self._steering is not None:
             self._steering.cancel()
-        self._let_leave(len(self._staying))
+        await self._approach_target()
         if self._living:
             await asyncio.wait(self._living)
         if self._failure is not None:
@@ -109,26 +111,31 @@ class ClientFleet:
         while True:
             await self._target_changed.wait()
             self._target_changed.clear()
-            self._let_leave(len(self._staying) - self._target)
-            while len(self._staying) < self._target:
-                batch = int(ARRIVALS_PER_SECOND * ARRIVAL_TICK_SECONDS)
-                for _ in range(min(batch, self._target - len(self._staying))):
-                    self._let_arrive()
-                await asyncio.sleep(ARRIVAL_TICK_SECONDS)
+            await self._approach_target()
 
-    def _let_arrive(self) -> None:
-        self._arrived += 1
-        client = Client(
-            f"client-{self._arrived}",
-            balancer=self._balancer,
-            tally=self._tally,
-            manners=self._manners,
-            dice=self._dice,
-        )
-        self._staying.append(client)
-        task = asyncio.create_task(client.live())
-        self._living[task] = client
-        task.add_done_callback(self._note_gone)
+    async def _approach_target(self) -> None:
+        """Let some arrive or leave each tick until as many stay as should."""
+        while missing := self._target - len(self._staying):
+            if missing > 0:
+                self._let_arrive(min(missing, round(ARRIVALS_PER_SECOND * TICK_SECONDS)))
+            else:
+                self._let_leave(min(-missing, round(DEPARTURES_PER_SECOND * TICK_SECONDS)))
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _let_arrive(self, count: int) -> None:
+        for _ in range(count):
+            self._arrived += 1
+            client = Client(
+                f"client-{self._arrived}",
+                balancer=self._balancer,
+                tally=self._tally,
+                manners=self._manners,
+                dice=self._dice,
+            )
+            self._staying.append(client)
+            task = asyncio.create_task(client.live())
+            self._living[task] = client
+            task.add_done_callback(self._note_gone)
 
     def _let_leave(self, count: int) -> None:
         for _ in range(count):

@@ -6,6 +6,7 @@ SIGTERM and SIGINT close the clients that are left and end the process with stat
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 
@@ -26,6 +27,8 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # one for each client
     gateway = Gateway(connections_max=settings.connections_max, fault=settings.fault)
     runner = web.AppRunner(gateway.application(), access_log=None)
     await runner.setup()

@@ -33,3 +33,14 @@ def number(
         case int() | float() if least <= value <= most:
             return float(value)
     raise ValueError(f"{field} is {value!r}, but must be a number from {least:g} to {most:g}")
+
+
+def whole_number(document: dict[str, Any], field: str, *, default: int) -> int:
+    """The field's value, a whole number from 0 on; `default` where it is absent."""
+    value = document.get(field, default)
+    match value:
+        case bool():
+            pass
+        case int() if value >= 0:
+            return value
+    raise ValueError(f"{field} is {value!r}, but must be a whole number, 0 or more")

@@ -2,19 +2,18 @@
 
 A drain asks sessions to close; it never waits for one, so a client that is slow to say
 goodbye holds up nobody but itself. The first session is asked at once and the k-th
-k/pace seconds later; at the deadline all that are left are asked together.
+k/pace seconds later; at the deadline all that are left are asked together. A partial drain
+leaves some: it asks nobody while no more than that many stay.
 """
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.bodies import number
-from gateway.sessions import ClosedBy, Farewell, Session
+from gateway.bodies import number, whole_number
+from gateway.sessions import ClosedBy, Farewell, Sessions
 
 RETRY_AFTER_MAX_SECONDS = 2.0
 """Clients are told to come back after 0 to this many seconds, so that they spread."""
@@ -26,10 +25,14 @@ SHORTEST_SLEEP_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainOrder:
-    """How to drain: deadline in seconds after the drain's start, pace in sessions a second."""
+    """How to drain: deadline in seconds after the drain's start, pace in sessions a second.
+
+    Above 0, `keep_connections` makes it a partial drain: that many sessions may stay.
+    """
 
     deadline_seconds: float
     connections_per_second: float
+    keep_connections: int = 0
 
 
 def drain_order_of(document: dict[str, Any]) -> DrainOrder:
@@ -41,20 +44,21 @@ def drain_order_of(document: dict[str, Any]) -> DrainOrder:
     return DrainOrder(
         deadline_seconds=number(document, "deadlineSeconds", least=0, most=86_400),
         connections_per_second=number(document, "connectionsPerSecond", least=0.01, most=10_000),
+        keep_connections=whole_number(document, "keepConnections", default=0),
     )
 
 
 class Drain:
-    """One drain of the sessions that are there when it starts; new ones must be refused."""
+    """One drain of a gateway's sessions; whoever starts it must refuse new ones."""
 
     def __init__(
-        self, sessions: Iterable[Session], order: DrainOrder, *, code: int, closed_by: ClosedBy
+        self, sessions: Sessions, order: DrainOrder, *, code: int, closed_by: ClosedBy
     ) -> None:
         self.order = order
         self.closed = 0
         self._code = code
         self._closed_by = closed_by
-        self._waiting = deque(sessions)
+        self._sessions = sessions
         self._changed = asyncio.Event()
         self._started_at = datetime.now(UTC)
         self._started = asyncio.get_running_loop().time()
@@ -65,8 +69,13 @@ class Drain:
         """When whatever is left is closed at once."""
         return self._started_at + timedelta(seconds=self.order.deadline_seconds)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no more sessions are left than may stay, those on their way out included."""
+        return len(self._sessions) <= self.order.keep_connections
+
     def update(self, order: DrainOrder) -> None:
-        """Go on with another pace and deadline; both are counted from the same start."""
+        """Go on with another pace, deadline and rest; the deadline counts from the same start."""
         self.order = order
         self._changed.set()
 
@@ -76,25 +85,32 @@ class Drain:
 
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
-        last = self._started - 1 / self.order.connections_per_second
-        while self._waiting:
-            if not self._waiting[0].is_open:
-                self._waiting.popleft()
+        last = self._started - self._gap()
+        while True:
+            if self._sessions.staying <= self.order.keep_connections:
+                await self._change()
+                last = max(last, loop.time() - self._gap())  # there is nothing to make up for
                 continue
             now = loop.time()
-            due = last + 1 / self.order.connections_per_second
+            due = last + self._gap()
             deadline = self._started + self.order.deadline_seconds
             if now < min(due, deadline):
-                await self._sleep(min(due, deadline) - now)
+                await self._change(min(due, deadline) - now)
                 continue
-            self._waiting.popleft().close(self._farewell())
+            self._sessions.close_oldest(self._farewell())
             self.closed += 1
             last = max(due, now - CATCH_UP_SECONDS)
 
-    async def _sleep(self, seconds: float) -> None:
+    def _gap(self) -> float:
+        """Seconds between two sessions."""
+        return 1 / self.order.connections_per_second
+
+    async def _change(self, seconds: float | None = None) -> None:
+        """Wait until the order changes, for so long at most."""
         self._changed.clear()
+        longest = None if seconds is None else max(seconds, SHORTEST_SLEEP_SECONDS)
         try:
-            async with asyncio.timeout(max(seconds, SHORTEST_SLEEP_SECONDS)):
+            async with asyncio.timeout(longest):
                 await self._changed.wait()
         except TimeoutError:
             pass

@@ -21,11 +21,10 @@ CALL = ClientTimeout(total=5.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayProcess:
-    """A gateway process that has answered at least once."""
+class Reachable:
+    """A gateway on port 8080 of an address."""
 
     address: str
-    process: asyncio.subprocess.Process
 
     async def call(
         self, method: str, path: str, body: dict[str, Any] | None = None
@@ -42,6 +41,13 @@ class GatewayProcess:
             session.request(method, url, json=body) as response,
         ):
             return response.status, await response.text()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayProcess(Reachable):
+    """A gateway process that has answered at least once."""
+
+    process: asyncio.subprocess.Process
 
 
 def loopback_address() -> str:

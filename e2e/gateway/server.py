@@ -23,6 +23,9 @@ from gateway.sessions import PATIENCE_SECONDS, ClosedBy, Session, Sessions
 HEARTBEAT_SECONDS = 10.0
 GOING_AWAY, SERVICE_RESTART = 1001, 1012
 SHUTDOWN_PACE_MIN = 100.0
+LEASE_SECONDS = 30.0
+"""A partial drain that no POST renews for so long ends: whoever ordered it is gone, and would
+leave most of a fleet refusing clients."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,13 +36,20 @@ class Gateway:
     """The state of one gateway. Lives in one event loop; create it inside that loop."""
 
     def __init__(
-        self, *, connections_max: int, fault: Fault, heartbeat: float = HEARTBEAT_SECONDS
+        self,
+        *,
+        connections_max: int,
+        fault: Fault,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        lease: float = LEASE_SECONDS,
     ) -> None:
         self._sessions = Sessions()
         self._connections_max = connections_max
         self._heartbeat = heartbeat
+        self._lease = lease
         self._fault = fault
         self._drain: Drain | None = None
+        self._lease_end: asyncio.TimerHandle | None = None
         self._is_shutting_down = False
         self._messages = 0
 
@@ -135,13 +145,14 @@ class Gateway:
 
     async def _get_drain(self, _request: web.Request) -> web.Response:
         drain = self._drain
-        state = "Serving" if drain is None else "Draining" if self._sessions else "Drained"
+        state = "Serving" if drain is None else "Drained" if drain.is_done else "Draining"
         return web.json_response(
             {
                 "state": state,
                 "connections": len(self._sessions),
                 "closed": drain.closed if drain else 0,
                 "connectionsPerSecond": drain.order.connections_per_second if drain else None,
+                "keepConnections": drain.order.keep_connections if drain else None,
                 "deadline": _rfc3339(drain) if drain else None,
             }
         )
@@ -159,14 +170,30 @@ class Gateway:
         elif not self._is_shutting_down and order != self._drain.order:
             log.info("goes on draining: %s", order)
             self._drain.update(order)
+        self._renew_lease()
         return await self._get_drain(request)
 
     async def _delete_drain(self, request: web.Request) -> web.Response:
+        self._end_drain("as ordered")
+        return await self._get_drain(request)
+
+    def _end_drain(self, why: str) -> None:
         if self._drain is not None and not self._is_shutting_down:
-            log.info("takes connections again")
+            log.info("takes connections again, %s", why)
             self._drain.stop()
             self._drain = None
-        return await self._get_drain(request)
+            self._renew_lease()
+
+    def _renew_lease(self) -> None:
+        """Give a partial drain its time anew; a full one lasts until somebody ends it."""
+        if self._lease_end is not None:
+            self._lease_end.cancel()
+            self._lease_end = None
+        if self._drain is not None and self._drain.order.keep_connections:
+            loop = asyncio.get_running_loop()
+            self._lease_end = loop.call_later(
+                self._lease, self._end_drain, "for nobody renewed its partial drain"
+            )
 
     async def _post_fault(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -8,7 +8,7 @@ what it has received, then sends the close frame, then waits for the client's.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,17 +54,11 @@ class Session:
         )
         self._farewell: Farewell | None = None
         self._idle: asyncio.Timeout | None = None
-        self.has_ended = False
 
     @property
     def socket(self) -> web.WebSocketResponse:
         """What the request's handler returns to aiohttp."""
         return self._socket
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it goes on and nobody has asked it to close."""
-        return self._farewell is None and not self.has_ended
 
     def close(self, farewell: Farewell) -> None:
         """Ask the session to close; it goes on until what it has received is echoed."""
@@ -141,25 +135,39 @@ class Sessions:
         self.closed: Counter[ClosedBy] = Counter()
         self.none_left = asyncio.Event()
         self.none_left.set()
-        self._sessions: dict[Session, None] = {}
+        self._staying: dict[Session, None] = {}
+        self._leaving: set[Session] = set()
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        """Those that were asked to close count until they are gone."""
+        return len(self._staying) + len(self._leaving)
 
-    def __iter__(self) -> Iterator[Session]:
-        """Oldest first."""
-        return iter(self._sessions)
+    @property
+    def staying(self) -> int:
+        """How many nobody has asked to close."""
+        return len(self._staying)
+
+    def close_oldest(self, farewell: Farewell) -> None:
+        """Ask the oldest of those that stay to close.
+
+        Raises:
+            StopIteration: none stays.
+        """
+        session = next(iter(self._staying))
+        del self._staying[session]
+        self._leaving.add(session)
+        session.close(farewell)
 
     async def serve(self, session: Session) -> None:
         """Serve a session to its end, counted. Raises what `Session.open` raises."""
-        self._sessions[session] = None
+        self._staying[session] = None
         self.none_left.clear()
         try:
             await session.open()
             self.accepted += 1
             self.closed[await session.run()] += 1
         finally:
-            session.has_ended = True
-            del self._sessions[session]
-            if not self._sessions:
+            self._staying.pop(session, None)
+            self._leaving.discard(session)
+            if not len(self):
                 self.none_left.set()

@@ -176,6 +176,15 @@ async def test_when_the_load_falls_clients_leave_with_a_close_frame_of_their_own
         await eventually(lambda: it.fleet.report().connected == 15)
 
 
+async def test_a_crowd_leaves_no_faster_than_gateways_can_say_goodbye() -> None:
+    async with scene(500) as it:
+        start = asyncio.get_running_loop().time()
+        it.fleet.target = 0
+        await eventually(lambda: it.fleet.report().left == 500)
+        assert asyncio.get_running_loop().time() - start >= 499 // 20 * 0.02
+        assert it.fleet.report().dropped == 0
+
+
 async def test_clients_that_leave_wait_for_the_echo_under_way() -> None:
     async with scene(10) as it:
         for gateway in (it.one, it.other):

@@ -1,66 +1,27 @@
 """Draining, against real gateway processes; what crosses in the wire, against a gated echo."""
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.frames import Close
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from gateway.faults import Fault
-from gateway.process import GatewayProcess, eventually, loopback_address, running
+from gateway.process import GatewayProcess, Reachable, eventually, running
 from gateway.server import Gateway
 from gateway.sessions import ClosedBy, Farewell, Session, Sessions
-
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
+from gateway.workbench import HANDSHAKE, call, clients, closing, drained, is_served, served
 
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[GatewayProcess]:
     async with running() as process:
         yield process
-
-
-@asynccontextmanager
-async def clients(address: str, count: int) -> AsyncIterator[list[ClientConnection]]:
-    url = f"ws://{address}:8080/ws"
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(connect(url, proxy=None, compression=None))
-            for _ in range(count)
-        ]
-
-
-async def call(gateway: GatewayProcess, method: str, **body: float) -> dict[str, Any]:
-    status, text = await gateway.call(method, "/drain", body or None)
-    assert status == 200
-    answer: dict[str, Any] = json.loads(text)
-    return answer
-
-
-async def closing(client: ClientConnection) -> tuple[float, Close | None]:
-    """When the connection ended, and with which close frame."""
-    with pytest.raises(ConnectionClosed) as closed:
-        await client.recv()
-    return time.monotonic(), closed.value.rcvd
-
-
-async def drained(gateway: GatewayProcess, seconds: float = 20) -> dict[str, Any]:
-    async def is_drained() -> bool:
-        return bool((await call(gateway, "GET"))["state"] == "Drained")
-
-    await eventually(is_drained, seconds)
-    return await call(gateway, "GET")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +35,7 @@ async def drained(gateway: GatewayProcess, seconds: float = 20) -> dict[str, Any
 async def test_connections_are_closed_at_the_ordered_pace(
     gateway: GatewayProcess, count: int, pace: int
 ) -> None:
-    async with clients(gateway.address, count) as connections:
+    async with clients(gateway, count) as connections:
         start = time.monotonic()
         await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=pace)
         ends = await asyncio.gather(*map(closing, connections))
@@ -93,7 +54,7 @@ async def test_connections_are_closed_at_the_ordered_pace(
 async def test_a_draining_gateway_refuses_new_clients_and_is_not_ready(
     gateway: GatewayProcess,
 ) -> None:
-    async with clients(gateway.address, 2):
+    async with clients(gateway, 2):
         state = await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.1)
         assert state["state"] == "Draining"
         assert (await gateway.call("GET", "/readyz"))[0] == 503
@@ -111,7 +72,7 @@ async def test_an_empty_gateway_is_drained_at_once(gateway: GatewayProcess) -> N
 
 
 async def test_the_same_order_again_changes_nothing(gateway: GatewayProcess) -> None:
-    async with clients(gateway.address, 3) as connections:
+    async with clients(gateway, 3) as connections:
         first = await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.5)
         await closing(connections[0])
         again = await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.5)
@@ -120,7 +81,7 @@ async def test_the_same_order_again_changes_nothing(gateway: GatewayProcess) -> 
 
 
 async def test_another_order_changes_the_pace_of_the_same_drain(gateway: GatewayProcess) -> None:
-    async with clients(gateway.address, 50) as connections:
+    async with clients(gateway, 50) as connections:
         first = await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.1)
         await closing(connections[0])
         other = await call(gateway, "POST", deadlineSeconds=120, connectionsPerSecond=100)
@@ -133,7 +94,7 @@ async def test_another_order_changes_the_pace_of_the_same_drain(gateway: Gateway
 
 
 async def test_at_the_deadline_all_the_rest_is_closed_with_frames(gateway: GatewayProcess) -> None:
-    async with clients(gateway.address, 30) as connections:
+    async with clients(gateway, 30) as connections:
         start = time.monotonic()
         await call(gateway, "POST", deadlineSeconds=1, connectionsPerSecond=1)
         ends = await asyncio.gather(*map(closing, connections))
@@ -146,7 +107,7 @@ async def test_at_the_deadline_all_the_rest_is_closed_with_frames(gateway: Gatew
 async def test_an_order_whose_deadline_has_passed_closes_the_rest_at_once(
     gateway: GatewayProcess,
 ) -> None:
-    async with clients(gateway.address, 5) as connections:
+    async with clients(gateway, 5) as connections:
         await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.1)
         await call(gateway, "POST", deadlineSeconds=0, connectionsPerSecond=0.1)
         async with asyncio.timeout(5):
@@ -156,7 +117,7 @@ async def test_an_order_whose_deadline_has_passed_closes_the_rest_at_once(
 async def test_taking_back_a_drain_keeps_the_rest_and_takes_new_ones(
     gateway: GatewayProcess,
 ) -> None:
-    async with clients(gateway.address, 3) as connections:
+    async with clients(gateway, 3) as connections:
         await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=0.2)
         await closing(connections[0])
         for _ in range(2):  # idempotent
@@ -164,10 +125,8 @@ async def test_taking_back_a_drain_keeps_the_rest_and_takes_new_ones(
             assert (state["state"], state["connections"]) == ("Serving", 2)
             assert state["connectionsPerSecond"] is state["deadline"] is None
         assert (await gateway.call("GET", "/readyz"))[0] == 200
-        async with clients(gateway.address, 1) as more:
-            for client in (*connections[1:], *more):
-                await client.send("still here?")
-                assert await client.recv() == "still here?"
+        async with clients(gateway, 1) as more:
+            assert [await is_served(client) for client in (*connections[1:], *more)] == [True] * 3
         await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=1000)
         assert (await drained(gateway))["closed"] == 2, "a second drain counts from nothing"
 
@@ -182,7 +141,7 @@ async def test_clients_that_never_answer_or_never_read_hold_up_nobody(
     await reader.readuntil(b"\r\n\r\n")
     frame = b"\x81\xfe\xff\x00" + bytes(4) + b"x" * 0xFF00  # masked with zeros, 64 KB each
     deaf.writelines([frame] * 400)  # far more than the buffers on the way back hold
-    async with clients(gateway.address, 5) as polite:
+    async with clients(gateway, 5) as polite:
         await call(gateway, "POST", deadlineSeconds=60, connectionsPerSecond=20)
         start = time.monotonic()
         ends = await asyncio.gather(*map(closing, polite))
@@ -215,7 +174,7 @@ async def test_a_connection_stays_open_until_the_client_has_answered_the_close_f
 
 
 @asynccontextmanager
-async def gated_echo() -> AsyncIterator[tuple[str, Sessions, asyncio.Event, list[str]]]:
+async def gated_echo() -> AsyncIterator[tuple[Reachable, Sessions, asyncio.Event, list[str]]]:
     """A server of sessions that echo once the gate opens, and what they have begun to echo."""
     sessions, gate, begun = Sessions(), asyncio.Event(), list[str]()
 
@@ -231,27 +190,16 @@ async def gated_echo() -> AsyncIterator[tuple[str, Sessions, asyncio.Event, list
 
     application = web.Application()
     application.add_routes([web.get("/ws", serve)])
-    async with served(application) as address:
-        yield address, sessions, gate, begun
-
-
-@asynccontextmanager
-async def served(application: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(application)
-    await runner.setup()
-    address = loopback_address()
-    await web.TCPSite(runner, address, 8080).start()
-    yield address
-    await runner.cleanup()
+    async with served(application) as server:
+        yield server, sessions, gate, begun
 
 
 async def test_what_the_gateway_has_received_is_echoed_before_the_close_frame() -> None:
-    async with gated_echo() as (address, sessions, gate, begun), clients(address, 1) as [client]:
+    async with gated_echo() as (server, sessions, gate, begun), clients(server, 1) as [client]:
         for number in range(5):
             await client.send(str(number))
         await eventually(lambda: begun == ["0"])
-        for session in sessions:
-            session.close(Farewell(code=1012, reason="", closed_by=ClosedBy.DRAIN))
+        sessions.close_oldest(Farewell(code=1012, reason="", closed_by=ClosedBy.DRAIN))
         gate.set()
         assert [await client.recv() for _ in range(5)] == ["0", "1", "2", "3", "4"]
         _, frame = await closing(client)
@@ -261,14 +209,13 @@ async def test_what_the_gateway_has_received_is_echoed_before_the_close_frame() 
 
 
 async def test_a_client_that_answers_no_ping_is_closed_as_an_error() -> None:
-    gateway = Gateway(connections_max=1, fault=Fault(), heartbeat=0.2)
-    async with served(gateway.application()) as address:
-        reader, writer = await asyncio.open_connection(address, 8080)
+    application = Gateway(connections_max=1, fault=Fault(), heartbeat=0.2).application()
+    async with served(application) as gateway:
+        reader, writer = await asyncio.open_connection(gateway.address, 8080)
         writer.write(HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
         assert (await reader.readexactly(2)) == b"\x89\x00", "a ping"
         assert await reader.read() == b"", "the connection is cut"
         writer.close()
-        process = GatewayProcess(address=address, process=None)  # type: ignore[arg-type]
-        _, text = await process.call("GET", "/metrics")
+        _, text = await gateway.call("GET", "/metrics")
     assert 'closed_total{reason="error"} 1' in text

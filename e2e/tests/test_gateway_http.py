@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -41,7 +43,8 @@ async def test_a_message_comes_back_unchanged_and_is_counted(gateway: GatewayPro
         for text in ("hello", "", "ünïcode ☃", "x" * 60_000):
             await client.send(text)
             assert await client.recv() == text
-        assert await samples(gateway) == {
+        figures = await samples(gateway)
+        assert {name: figures[name] for name in figures if not name.startswith("process_")} == {
             "connections": 1,
             "connections_max": 2,
             "messages_total": 4,
@@ -52,6 +55,42 @@ async def test_a_message_comes_back_unchanged_and_is_counted(gateway: GatewayPro
             "connections_closed_totalerror": 0,
             "draining": 0,
         }
+
+
+def seen_by_the_kernel(pid: int) -> tuple[float, int]:
+    """CPU seconds and resident bytes of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_cpu_time_and_memory_are_those_of_the_process(gateway: GatewayProcess) -> None:
+    before = await samples(gateway)
+    async with connection(gateway) as client:
+        for _ in range(300):
+            await client.send("x" * 60_000)
+            await client.recv()
+    after = await samples(gateway)
+    used = after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]
+    cpu_seconds, resident_bytes = seen_by_the_kernel(gateway.process.pid)
+    assert used > 0.01
+    assert after["process_cpu_seconds_total"] == pytest.approx(cpu_seconds, abs=0.1)
+    assert after["process_resident_memory_bytes"] == pytest.approx(resident_bytes, rel=0.05)
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """A soft limit of open files as many systems have it; the hard limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_it_may_open_a_file_for_each_client(few_files: int) -> None:
+    async with running() as gateway:
+        limits = resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE)
+        assert limits == (few_files, few_files)
 
 
 async def test_only_client_sessions_count_as_connections(gateway: GatewayProcess) -> None:
@@ -97,6 +136,7 @@ async def test_it_is_healthy_and_ready_and_serving_from_the_start(gateway: Gatew
             "connections": 0,
             "closed": 0,
             "connectionsPerSecond": None,
+            "keepConnections": None,
             "deadline": None,
         },
     )
@@ -130,6 +170,24 @@ async def test_it_is_healthy_and_ready_and_serving_from_the_start(gateway: Gatew
             {"deadlineSeconds": True, "connectionsPerSecond": 1},
             "deadlineSeconds",
             id="a truth value for a number",
+        ),
+        pytest.param(
+            "/drain",
+            {"deadlineSeconds": 9, "connectionsPerSecond": 1, "keepConnections": -1},
+            "keepConnections",
+            id="fewer than none to keep",
+        ),
+        pytest.param(
+            "/drain",
+            {"deadlineSeconds": 9, "connectionsPerSecond": 1, "keepConnections": 1.5},
+            "keepConnections",
+            id="half a connection to keep",
+        ),
+        pytest.param(
+            "/drain",
+            {"deadlineSeconds": 9, "connectionsPerSecond": 1, "keepConnections": True},
+            "keepConnections",
+            id="a truth value for a whole number",
         ),
         pytest.param("/fault", {"kind": "hiccup"}, "kind", id="an unknown fault"),
         pytest.param("/fault", {"kind": "slow", "seconds": "1"}, "seconds", id="text for seconds"),
