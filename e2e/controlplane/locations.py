@@ -17,7 +17,7 @@ _NAME: Final = "imchat-controlplane"
 
 def cache_folder() -> Path:
     """The folder of the programs of this version, which may not exist yet."""
-    return _caches() / _NAME / KUBERNETES
+    return caches_folder() / _NAME / KUBERNETES
 
 
 def state_folder() -> Path:
@@ -26,7 +26,7 @@ def state_folder() -> Path:
         return Path(chosen).absolute()
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(runtime).absolute() / _NAME
-    return _caches() / _NAME / "state"
+    return caches_folder() / _NAME / "state"
 
 
 def assets_folder() -> Path | None:
@@ -40,5 +40,6 @@ def named_context() -> str | None:
     return os.environ.get(CONTEXT_VARIABLE) or None
 
 
-def _caches() -> Path:
+def caches_folder() -> Path:
+    """The user's caches, of whatever program."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute()
