@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,10 @@ check: $(READY) ## Lint, types, import rules and the core's tests: seconds
 .PHONY: test
 test: check ## `check`, then the suites on a real API server, the demo among them
 	$(BIN)/python -m pytest e2e/tests e2e/suite
+
+.PHONY: hpa-conformance
+hpa-conformance: $(READY) ## The simulation's HPA against the real controller, on 1,000 cases
+	$(BIN)/python -m hpa_conformance --cases 1000
 
 .PHONY: crds
 crds: $(READY) ## Write crds/*.yaml from the models

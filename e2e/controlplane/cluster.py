@@ -52,7 +52,8 @@ def running(
         allow_any_context: whether that cluster's context may have any name.
         audit: whether the API server writes an audit log at Metadata level.
         flags: further flags per program, such as
-            {"kube-controller-manager": ["--node-monitor-grace-period=8s"]}; they win over ours.
+            {"kube-controller-manager": ["--node-monitor-grace-period=8s"]}; they win over ours
+            (a flag that takes a list adds to ours).
 
     Raises:
         ControlPlaneError: there is none to give; the text says why and what to do.

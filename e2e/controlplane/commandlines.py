@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from .credentials import FRONT_PROXY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -105,7 +107,7 @@ def etcd(layout: Layout, credentials: Credentials) -> list[str]:
 
 
 def apiserver(layout: Layout, credentials: Credentials) -> list[str]:
-    """The API server with RBAC, tokens, client certificates and, if asked for, an audit log."""
+    """The API server with RBAC, tokens, client certificates, aggregation and, if asked, audit."""
     service_accounts = credentials.service_accounts
     audit = [
         f"--audit-policy-file={layout.audit_policy}",
@@ -132,9 +134,23 @@ def apiserver(layout: Layout, credentials: Credentials) -> list[str]:
             "--authorization-mode=RBAC",
             "--service-cluster-ip-range=127.1.0.0/16",
             "--endpoint-reconciler-type=none",
+            *_aggregation(credentials),
             *(audit if layout.audit else ()),
         ],
     )
+
+
+def _aggregation(credentials: Credentials) -> list[str]:
+    """How the API server asks aggregated API servers, and tells them for whom."""
+    return [
+        f"--requestheader-client-ca-file={credentials.front_proxy_authority.certificate}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={credentials.front_proxy.certificate}",
+        f"--proxy-client-key-file={credentials.front_proxy.key}",
+    ]
 
 
 def controller_manager(layout: Layout, credentials: Credentials) -> list[str]:

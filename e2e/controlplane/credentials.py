@@ -1,7 +1,9 @@
 """Certificates, keys, tokens and kubeconfigs of one control plane, made anew at each start.
 
-Everything lies in one folder that only its owner can enter. One authority signs all: the API
-server's and etcd's serving certificates (for 127.0.0.1 and localhost) and the client certificates.
+Everything lies in one folder that only its owner can enter. One authority signs the API server's
+and etcd's serving certificates (for 127.0.0.1 and localhost) and the client certificates. A second
+one signs only what the API server shows to aggregated API servers: whom they take a user's name
+from without a question must not be anybody who has a client certificate.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LIFETIME: Final = dt.timedelta(days=365)
+FRONT_PROXY: Final = "front-proxy-client"
+"""The name by which aggregated API servers know this API server."""
 # Clocks that are set back a little after the start must not make the certificates invalid.
 _BACKDATED: Final = dt.timedelta(minutes=5)
 
@@ -40,6 +44,8 @@ class Credentials:
     """All that the three processes and the administrator authenticate with."""
 
     authority: Identity
+    front_proxy_authority: Identity
+    front_proxy: Identity
     server: Identity
     etcd_client: Identity
     service_accounts: Identity
@@ -51,17 +57,17 @@ class Credentials:
 class Authority:
     """A certificate authority whose key lives in memory and in one file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str, file: str) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _common_name("imchat-controlplane")
+        self._name = _common_name(name)
         certificate = (
             self._builder(self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_AUTHORITY_USAGE, critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.identity = _written(folder / "ca", certificate, self._key)
+        self.identity = _written(folder / file, certificate, self._key)
 
     def signed(self, name: str) -> Identity:
         """A new identity that may serve on loopback and be a client."""
@@ -97,7 +103,8 @@ class Authority:
 
 def make_credentials(folder: Path) -> Credentials:
     """Write new credentials into an existing folder that only its owner can enter."""
-    authority = Authority(folder)
+    authority = Authority(folder, "imchat-controlplane", "ca")
+    front_proxy_authority = Authority(folder, "imchat-front-proxy", "front-proxy-ca")
     admin_token, controller_manager_token = secrets.token_hex(32), secrets.token_hex(32)
     tokens = folder / "tokens.csv"
     _write_secret(
@@ -107,6 +114,8 @@ def make_credentials(folder: Path) -> Credentials:
     )
     return Credentials(
         authority=authority.identity,
+        front_proxy_authority=front_proxy_authority.identity,
+        front_proxy=front_proxy_authority.signed(FRONT_PROXY),
         server=authority.signed("server"),
         etcd_client=authority.signed("etcd-client"),
         service_accounts=authority.signed("service-accounts"),
