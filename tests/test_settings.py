@@ -1,8 +1,9 @@
 import re
+from pathlib import Path
 
 import pytest
 
-from imchat_operator.settings import Settings
+from imchat_operator.settings import PrometheusServer, Settings
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,124 @@ def test_a_setting_that_means_nothing_is_refused_by_name(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         Settings.from_environment(environment)
+
+
+def sources(path: Path) -> Settings:
+    return Settings.from_environment({"IMCHAT_METRIC_SOURCES": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("content", "servers"),
+    [
+        pytest.param(
+            "prometheus:\n- name: main\n  url: http://prometheus:9090\n",
+            (PrometheusServer(name="main", url="http://prometheus:9090"),),
+            id="a server",
+        ),
+        pytest.param(
+            """
+            prometheus:
+            - name: main
+              url: https://prometheus.monitoring.svc:9090/main/
+              tokenFile: /var/run/secrets/token
+              caFile: /etc/ca.crt
+            - {name: edge, url: "http://[::1]"}
+            """,
+            (
+                PrometheusServer(
+                    name="main",
+                    url="https://prometheus.monitoring.svc:9090/main/",
+                    token_file="/var/run/secrets/token",  # noqa: S106 -- a path
+                    ca_file="/etc/ca.crt",
+                ),
+                PrometheusServer(name="edge", url="http://[::1]"),
+            ),
+            id="two, with all that they may have",
+        ),
+        pytest.param("prometheus: []\n", (), id="no server"),
+        pytest.param("# later\n", (), id="nothing"),
+    ],
+)
+def test_metric_sources_come_from_a_file(
+    tmp_path: Path, content: str, servers: tuple[PrometheusServer, ...]
+) -> None:
+    path = tmp_path / "sources.yaml"
+    path.write_text(content)
+    assert sources(path) == Settings(prometheus=servers)
+
+
+def test_no_file_is_no_metric_source() -> None:
+    assert Settings.from_environment({"IMCHAT_METRIC_SOURCES": ""}) == Settings()
+
+
+_NO_ADDRESS = "is no address: write it like https://prometheus.monitoring.svc:9090"
+_MORE = "has more than host, port and path: a token belongs in tokenFile"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param(None, "can't be read: .*No such file", id="it is not there"),
+        pytest.param(b"\xff\xfe", "can't be read: 'utf-8' codec can't decode", id="no text"),
+        pytest.param(
+            b"prometheus: [\n", "can't be read: while parsing a flow .*line 2", id="no YAML"
+        ),
+        pytest.param(b"- main\n", ": the whole file: Input should be ", id="a list"),
+        pytest.param(b"prometheus: main\n", ": prometheus: Input should be ", id="no list"),
+        pytest.param(
+            b"prometheus: [{name: main}]", ": prometheus.0.url: Field required$", id="no url"
+        ),
+        pytest.param(
+            b"prometheus: [{url: 'http://a'}]", ": prometheus.0.name: Field required$", id="no name"
+        ),
+        pytest.param(
+            b"prometheus: [{name: '', url: 'http://a'}]",
+            ": prometheus.0.name: String should have at least 1 character$",
+            id="an empty name",
+        ),
+        pytest.param(
+            b"prometheus: [{name: main, url: 'http://a', token: x}]",
+            ": prometheus.0.token: Extra inputs are not permitted$",
+            id="an unknown field of a server",
+        ),
+        pytest.param(
+            b"thanos: []", ": thanos: Extra inputs are not permitted$", id="an unknown field"
+        ),
+        pytest.param(
+            b"prometheus: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]",
+            ": prometheus.1.name: another server has this name, choose one of its own$",
+            id="two of one name",
+        ),
+        *(
+            pytest.param(
+                f"prometheus: [{{name: a, url: {url!r}}}]".encode(),
+                f": prometheus.0.url: {re.escape(sentence)}$",
+                id=f"url {url}",
+            )
+            for url, sentence in (
+                ("prometheus:9090", _NO_ADDRESS),
+                ("ftp://prometheus", _NO_ADDRESS),
+                ("http://", _NO_ADDRESS),
+                ("http:///path", _NO_ADDRESS),
+                ("http://prometheus:99999", _NO_ADDRESS),
+                ("http://prometheus:web", _NO_ADDRESS),
+                ("http://[::1", _NO_ADDRESS),
+                ("http://a b", _NO_ADDRESS),
+                ("http://me:secret@prometheus", _MORE),
+                ("http://prometheus/?token=secret", _MORE),
+                ("http://prometheus/#top", _MORE),
+            )
+        ),
+    ],
+)
+def test_a_file_of_metric_sources_that_means_nothing_is_refused_in_one_line(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "sources.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    start = re.escape(f"IMCHAT_METRIC_SOURCES: {path}")
+    with pytest.raises(ValueError, match=f"^{start}[: ]{sentence.removeprefix(':')}") as caught:
+        sources(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "secret" not in str(caught.value)

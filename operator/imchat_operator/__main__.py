@@ -14,6 +14,8 @@ from imchat_operator.settings import Settings
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.handlers import REGISTRY
 from imchat_operator.shell.kube import Api, configured
+from imchat_operator.shell.observe import Clients
+from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.supervisor import Supervisor
 
 _LOG = logging.getLogger("imchat_operator")
@@ -28,9 +30,15 @@ async def _crds_served(api: Api) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    async with Api.session(await configured()) as api, Gateways() as gateways:
+    servers = {server.name: server for server in settings.prometheus}
+    async with (
+        Api.session(await configured()) as api,
+        Gateways() as gateways,
+        Prometheus(servers) as prometheus,
+    ):
         await _crds_served(api)
-        async with Supervisor(api, gateways, settings) as supervisor:
+        clients = Clients(api=api, gateways=gateways, prometheus=prometheus)
+        async with Supervisor(clients, settings) as supervisor:
             health = f"http://{settings.address}:{settings.health_port}/healthz"
             await kopf.operator(
                 registry=REGISTRY,

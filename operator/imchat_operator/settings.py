@@ -1,11 +1,49 @@
-"""The operator's own configuration, read once from the environment.
+"""The operator's own configuration, read once: the environment, and the file of metric sources.
 
 A ValueError names the variable and what to do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not url.isprintable() or " " in url:
+        raise ValueError("is no address: write it like https://prometheus.monitoring.svc:9090")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("has more than host, port and path: a token belongs in tokenFile")
+    return url
+
+
+class PrometheusServer(BaseModel):
+    """A Prometheus that ImChatClusters may name as their source."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
+    )
+
+    name: str = Field(min_length=1, max_length=63)
+    url: Annotated[str, AfterValidator(_address)]
+    token_file: str = ""
+    ca_file: str = ""
+
+
+class _MetricSources(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prometheus: tuple[PrometheusServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +56,7 @@ class Settings:
         metrics_port: port of its own Prometheus metrics; 0 for none.
         health_port: port of `/healthz`; 0 for none.
         log_format: `text` or `json`.
+        prometheus: the metric sources that an ImChatCluster may name.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -25,6 +64,7 @@ class Settings:
     metrics_port: int = 9090
     health_port: int = 8081
     log_format: str = "text"
+    prometheus: tuple[PrometheusServer, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -44,7 +84,30 @@ class Settings:
             metrics_port=_port(environment, "IMCHAT_METRICS_PORT", default.metrics_port),
             health_port=_port(environment, "IMCHAT_HEALTH_PORT", default.health_port),
             log_format=log_format,
+            prometheus=_prometheus(environment.get("IMCHAT_METRIC_SOURCES", "")),
         )
+
+
+def _prometheus(path: str) -> tuple[PrometheusServer, ...]:
+    if not path:
+        return ()
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        found = _MetricSources.model_validate(yaml.safe_load(text) or {}).prometheus
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"IMCHAT_METRIC_SOURCES: {path} can't be read: {why}") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+        why = fault["msg"].removeprefix("Value error, ")
+        raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {field}: {why}") from error
+    names = [server.name for server in found]
+    twice = [f"prometheus.{n}.name" for n, name in enumerate(names) if name in names[:n]]
+    if twice:
+        why = "another server has this name, choose one of its own"
+        raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {twice[0]}: {why}")
+    return found
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

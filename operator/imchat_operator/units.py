@@ -1,4 +1,4 @@
-"""The API's own scalar types: Go-style durations, whole percents, RFC 3339 times.
+"""The API's own scalar types: Go-style durations, whole percents, quantities, RFC 3339 times.
 
 Durations are written as users of Kubernetes write them (`15m`, `1h30m`, `500ms`) and are
 `datetime.timedelta` inside. Their CEL rules make the API server refuse what Python would refuse.
@@ -61,6 +61,44 @@ def instant_text(instant: datetime) -> str:
     return text.replace(".000Z", "Z")
 
 
+# All that the API server stores: a pod may well ask for `129e6` bytes.
+_QUANTITY = re.compile(
+    r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2})|([numkMGTPE]|[KMGTPE]i))?"
+)
+_SUFFIXES = {
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    **{suffix: 1000.0**power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": 1024.0**power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+_CEL_QUANTITY = r"^[0-9]+([.][0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+
+
+def parsed_quantity(text: str) -> float:
+    """Return the number that a Kubernetes quantity means: `250m`, `1.5`, `125M`, `2Gi`, `129e6`.
+
+    Raises:
+        ValueError: the text is no quantity, or a negative one.
+    """
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no quantity: write it like 250m, 1.5, 125M or 2Gi")
+    return float(f"{found[1]}e{found[2] or 0}") * _SUFFIXES[found[3] or ""]
+
+
+def _quantity_from_api(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+def _more_than_none(text: str) -> str:
+    if parsed_quantity(text) <= 0:
+        raise ValueError("the quantity must be more than zero")
+    return text
+
+
 def _duration_from_api(value: Any) -> Any:
     return parsed_duration(value) if isinstance(value, str) else value
 
@@ -109,3 +147,20 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Percent = Annotated[int, Field(ge=1, le=100)]
+Quantity = Annotated[
+    str,
+    BeforeValidator(_quantity_from_api),
+    AfterValidator(_more_than_none),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 32,
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"self.matches(r'{_CEL_QUANTITY}') && self.matches('[1-9]')",
+                    "message": "must be a quantity above zero, such as 250m, 1.5, 125M or 2Gi",
+                }
+            ],
+        }
+    ),
+]

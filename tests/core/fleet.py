@@ -33,7 +33,13 @@ from imchat_operator.models import (
 )
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-CLUSTER = Cluster(namespace="chat", name="chat", uid="uid-chat", generation=1)
+CLUSTER = Cluster(
+    namespace="chat",
+    name="chat",
+    uid="uid-chat",
+    generation=1,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
 TARGET = Target(kind="Deployment", name="gateway", replicas=4, resource_version="7")
 SILENT = Silent(why="no answer within 2s", last_connections=300)
 NOT_ASKED = NotAsked()

@@ -1,58 +1,58 @@
 """Snapshots of every kind, also those that no cluster would show."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from tests.core.drains import NAMES, a_drain, moments
 from tests.core.fleet import (
     NOON,
     at,
-    drain,
     gateway,
     once,
     reported,
     snapshot,
-    spec,
     status,
+    streak,
     target,
     window,
 )
+from tests.core.policies import MANAGERS, clusters, histories, measurements, specs
 
-from imchat_operator.core.decision import Evict, Outcome, SetAccepting
+from imchat_operator.core.decision import (
+    Evict,
+    Outcome,
+    SetAccepting,
+)
+from imchat_operator.core.load import signal_name
 from imchat_operator.core.scaling import rule_text, rules
 from imchat_operator.core.snapshot import (
+    Figure,
     Gateway,
+    Measured,
     NotAsked,
     Reading,
+    Reported,
     Silent,
     Snapshot,
     TargetMissing,
     Unreadable,
     Window,
 )
-from imchat_operator.models import (
-    Drain,
-    ImChatClusterSpec,
-    ImChatClusterStatus,
-    Phase,
-    Purpose,
-    Resize,
-    Streak,
-    Suspect,
-)
-
-NAMES = [f"gateway-{number}" for number in range(8)]
-SECONDS = st.integers(0, 120)
-
-
-def moments(earliest: int = -120, latest: int = 0) -> st.SearchStrategy[datetime]:
-    return st.integers(earliest, latest).map(at)
+from imchat_operator.models import Phase, Purpose, Resize
 
 
 def readings() -> st.SearchStrategy[Reading]:
     return st.one_of(
-        st.builds(reported, st.integers(0, 1000), draining=st.booleans()),
+        st.builds(
+            Reported,
+            connections=st.integers(0, 1000),
+            capacity=st.sampled_from([1000, 1000, 400, 0]),
+            draining=st.booleans(),
+            answer_time=st.none() | st.integers(0, 900).map(lambda n: timedelta(milliseconds=n)),
+            accept_rate=st.none() | st.floats(0, 200),
+        ),
         st.builds(
             Silent, why=st.just("no answer"), last_connections=st.none() | st.integers(0, 1000)
         ),
@@ -92,70 +92,6 @@ def fleets(draw: st.DrawFn) -> tuple[Gateway, ...]:
     return tuple(fleet)
 
 
-@st.composite
-def specs(draw: st.DrawFn) -> ImChatClusterSpec:
-    least = draw(st.integers(1, 4))
-    up = draw(st.lists(st.integers(61, 90), max_size=2))
-    down = draw(st.lists(st.integers(10, 50), max_size=2))
-    return spec(
-        minReplicas=least,
-        maxReplicas=draw(st.integers(least, 10)),
-        scaling={
-            "scaleUp": [{"above": n, "for": f"{draw(SECONDS)}s"} for n in up],
-            "scaleDown": [{"below": n, "for": f"{draw(SECONDS)}s"} for n in down],
-            "failureHeadroom": draw(st.integers(0, 2)),
-        },
-        draining={"deregisterDelay": f"{draw(SECONDS)}s", "deadline": f"{draw(SECONDS) + 1}s"},
-        healing={"maxConcurrent": draw(st.integers(1, 3))},
-    )
-
-
-@st.composite
-def a_drain(draw: st.DrawFn, /, name: str, **fields: Any) -> Drain:
-    since = draw(moments())
-    record: dict[str, Any] = {
-        "purpose": draw(st.sampled_from(Purpose)),
-        "phase": draw(st.sampled_from(Phase)),
-        "silent_since": draw(st.none() | moments()),
-        "blocked": draw(st.sampled_from(["", "it would violate the budget"])),
-    }
-    return drain(name, since=since, **{**record, **fields})
-
-
-@st.composite
-def drains(draw: st.DrawFn) -> tuple[Drain, ...]:
-    names = draw(st.lists(st.sampled_from([*NAMES, "ghost"]), unique=True, max_size=4))
-    return tuple(draw(a_drain(name)) for name in names)
-
-
-@st.composite
-def histories(draw: st.DrawFn, policy: ImChatClusterSpec, replicas: int) -> ImChatClusterStatus:
-    sizes = st.integers(0, 12)
-    resize = st.builds(
-        Resize,
-        id=st.just("d1"),
-        from_=st.sampled_from([replicas, replicas, 4]),
-        to=sizes,
-        cause=st.just("many"),
-        at=moments(-50),
-    )
-    names = {rule_text(rule) for rule in rules(policy)}
-    return status(
-        drains=draw(drains()),
-        resize=draw(st.none() | resize.filter(lambda r: r.from_ != r.to)),
-        streaks=tuple(
-            Streak(rule=name, since=draw(moments()), last=draw(moments()))
-            for name in sorted(names)
-            if draw(st.booleans())
-        ),
-        suspects=tuple(
-            Suspect(pod=name, uid=f"uid-{name}", ailment=ailment, since=draw(moments()))
-            for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3))
-            for ailment in ("Unresponsive", "NotReady")
-        ),
-    )
-
-
 def windows() -> st.SearchStrategy[tuple[Window, ...]]:
     one = st.tuples(moments(-60, 60), st.sampled_from(["a", "b", "c"])).map(
         lambda drawn: window(once(drawn[0], at(61)), name=drawn[1])
@@ -181,7 +117,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     found = draw(fleets())
     replicas = draw(st.integers(0, 10)) if draw(st.integers(0, 5)) == 5 else len(found)
     kind = draw(st.sampled_from(["Deployment", "Deployment", "StatefulSet"]))
-    aim = target(kind=kind, replicas=replicas)
+    aim = target(kind=kind, replicas=replicas, manager=draw(st.sampled_from(MANAGERS)))
     is_missing = draw(st.integers(0, 19)) == 19
     drawn = snapshot(
         spec=policy,
@@ -190,7 +126,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         target=TargetMissing(why="there is none") if is_missing else aim,
         windows=draw(windows()),
         outcomes=draw(outcomes()),
-        sampled_at=draw(st.just(NOON) | moments(-5)),
+        sampled_at=draw(st.just(NOON) | moments(-5) | moments(-90, -50)),
+        cluster=draw(clusters()),
+        autoscalers=draw(st.sampled_from([(), (), (), ("HorizontalPodAutoscaler web",)])),
+        measurements=draw(measurements(policy, found)),
     )
     return draw(shrinking(drawn)) if draw(st.booleans()) else drawn
 
@@ -215,6 +154,40 @@ def shrinking(draw: st.DrawFn, found: Snapshot) -> Snapshot:
     )
     gateways = (*ranked, *found.gateways[len(leaving) :])
     return replace(found, history=history, gateways=gateways)
+
+
+@st.composite
+def loaded(draw: st.DrawFn) -> Snapshot:
+    """Draw a sound fleet of equal gateways in rotation, with streaks that cover their rules.
+
+    That is where every sample decides: at a high, a low or a mean level, evenly shared or not.
+    """
+    policy = draw(specs())
+    names = NAMES[: draw(st.integers(3, 8))]
+    level = draw(st.sampled_from([50, 150, 250, 500, 750, 900]))
+    near = st.integers(max(0, level - 100), min(1000, level + 100)) | st.integers(0, 1000)
+    fleet = tuple(gateway(name, draw(near)) for name in names)
+    streaks = tuple(streak(rule_text(rule), at(-200), at(0)) for rule in rules(policy))
+    found = tuple(
+        Measured(
+            signal=signal_name(signal),
+            unit="units",
+            figures=tuple(
+                Figure(uid=g.uid, value=draw(near), capacity=1000, at=NOON) for g in fleet
+            ),
+        )
+        for signal in policy.scaling.signals
+    )
+    size = len(fleet)
+    is_shrinking = draw(st.integers(0, 3)) == 3
+    whole = snapshot(
+        spec=policy,
+        gateways=fleet,
+        measurements=found,
+        history=status(streaks=streaks, replicas=size),
+        target=target(replicas=size),
+    )
+    return draw(shrinking(whole)) if is_shrinking else whole
 
 
 def shuffled(found: Snapshot, order: list[int]) -> Snapshot:

@@ -31,7 +31,7 @@ from imchat_operator.core.decision import (
 from imchat_operator.core.planner import decide, invalid
 from imchat_operator.core.snapshot import Gateway, TargetMissing
 from imchat_operator.core.status import pending_events
-from imchat_operator.models import Condition, ImChatClusterStatus
+from imchat_operator.models import MOST_PENDING, Condition, ImChatClusterStatus
 
 MISSING = TargetMissing(why="spec.targetRef: there is no Deployment gateway")
 ID = decision_id("uid-chat", NOON)
@@ -75,13 +75,19 @@ def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
                     "MetricsAvailable",
                     "True",
                     "MetricsAvailable",
-                    "the gateways report their connections",
+                    "the gateways report their load",
                 ),
+                condition(
+                    "CapacityPressure",
+                    "False",
+                    "CapacitySufficient",
+                    "30%, connections (capacity target 80%)",
+                ),
+                NO_WINDOW,
                 condition(
                     "Scaling", "False", "Steady", "utilization is not above 70%, nor below 30%"
                 ),
                 condition("Healing", "False", "AllHealthy", "no gateway shows a sign of trouble"),
-                NO_WINDOW,
             ),
             pending_events=events((Reason.FLEET_READY, "Ready: 4 of 4 gateways take connections")),
         ),
@@ -129,6 +135,18 @@ def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None
             ),
         ),
     )
+
+
+def test_a_status_keeps_no_more_events_than_it_may_hold() -> None:
+    old = pending_events("d0", (on_cluster(Reason.STEADY, "old"),) * MOST_PENDING, at(-60))
+    history = status(pending_events=old)
+    for decision in (
+        decide(snapshot(history=history)),
+        invalid(CLUSTER, history, "maxReplicas is missing", NOON),
+    ):
+        kept = decision.status.pending_events
+        assert len(kept) == MOST_PENDING
+        assert kept[:-1] == old[1:]
 
 
 def test_events_are_kept_until_they_are_known_to_be_posted() -> None:
@@ -183,7 +201,7 @@ def test_a_fleet_is_ready_with_its_minimum(
 def test_a_streak_that_is_interrupted_is_said(last: Any, lost: bool) -> None:  # noqa: FBT001 -- a table's
     running = streak("above 70% for 15m", at(-600), last)
     decision = decide(snapshot(gateways=gateways("abcd", 750), history=status(streaks=(running,))))
-    message = "above 70% for 15m: no sample for more than 40s, counting anew"
+    message = "above 70% for 15m: no sample that tells for more than 40s, counting anew"
     told = [e.message for e in decision.status.pending_events if e.reason == "StreakInterrupted"]
     assert told == ([message] if lost else [])
     since = at(0) if lost else at(-600)

@@ -47,7 +47,7 @@ BCD = gateways("bcd")
     [
         pytest.param(actions(isolated("a"), *BCD), (ACCEPT,), id="a new one is let in"),
         pytest.param(
-            actions(gateway("a", reported(9, draining=True)), *BCD),
+            actions(gateway("a", reported(299, draining=True)), *BCD),
             (CANCEL,),
             id="a drain without a record is cancelled",
         ),

@@ -25,7 +25,7 @@ from tests.core.fleet import (
 
 from imchat_operator.core.decision import Outcome
 from imchat_operator.core.planner import decide
-from imchat_operator.core.snapshot import Snapshot, TargetMissing
+from imchat_operator.core.snapshot import Snapshot, TargetMissing, Unreadable
 from imchat_operator.models import Phase
 
 STEP = 5
@@ -56,6 +56,8 @@ def after(found: Snapshot, refusal: str = "") -> tuple[int, int]:
     return len(late_events), writes
 
 
+PAUSED = [{"direction": "ScaleUp", "reason": "a load test"}]
+BLANK = tuple(gateway(name, Unreadable(why="answered HTTP 404")) for name in "abcd")
 REPAIRED = status(drains=(repair("d", Phase.REMOVING),))
 SHRINKING = status(drains=(victim("d"),), resize=resize(4, 3))
 LATE = status(drains=(repair("d", Phase.REPLACING),))
@@ -78,6 +80,16 @@ LATE = status(drains=(repair("d", Phase.REPLACING),))
         pytest.param(
             snapshot(target=target(replicas=4), gateways=gateways("abc"), history=LATE),
             id="a replacement that never comes",
+        ),
+        pytest.param(
+            snapshot(gateways=BLANK, spec=spec(scaling={"fallback": {"replicas": 4}})),
+            id="a load that stays unknown, with its fallback",
+        ),
+        pytest.param(snapshot(gateways=gateways("abcd", 0)), id="a load of nothing but zeros"),
+        pytest.param(snapshot(autoscalers=("HorizontalPodAutoscaler web",)), id="another's target"),
+        pytest.param(
+            snapshot(target=target(manager="argocd-controller"), history=status(replicas=3)),
+            id="another manager's number",
         ),
     ],
 )
@@ -120,6 +132,20 @@ def test_what_is_refused_again_and_again_is_neither_told_nor_written_again(
             snapshot(gateways=gateways("abcd", 100), spec=QUIET, windows=(OPEN,)),
             id="a scale-down held by a window",
         ),
+        pytest.param(
+            snapshot(
+                gateways=gateways("abcd", 750),
+                spec=spec(scaling={"mode": "Recommend", "scaleUp": [{"above": 70, "for": "1m"}]}),
+            ),
+            id="growth that is recommended",
+        ),
+        pytest.param(
+            snapshot(
+                gateways=gateways("abcd", 750),
+                spec=spec(scaling={"pauses": PAUSED, "scaleUp": [{"above": 70, "for": "1m"}]}),
+            ),
+            id="growth that is paused",
+        ),
     ],
 )
 def test_a_streak_that_goes_on_is_written_every_second_interval_and_not_told(
@@ -129,3 +155,7 @@ def test_a_streak_that_goes_on_is_written_every_second_interval_and_not_told(
     assert events == 0
     # Growth that is refused is decided anew after four intervals, which is one write more.
     assert 0 < writes <= LATER / TWO_INTERVALS + LATER / (2 * TWO_INTERVALS)
+
+
+def test_a_season_is_written_once_in_each_of_its_parts() -> None:
+    assert after(snapshot(spec=spec(scaling={"season": {"period": "24h"}}))) == (0, 3)

@@ -1,112 +1,30 @@
+"""What size a load needs, who leaves, and what those that stay would carry."""
+
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.fleet import (
-    NOT_ASKED,
-    SILENT,
-    gateway,
-    gateways,
-    isolated,
-    pending,
-    reported,
-    spec,
-)
+from tests.core.fleet import SILENT, gateway, reported, spec
+from tests.core.signals import figure, load, partly
 
+from imchat_operator.core.decision import Reason
+from imchat_operator.core.load import Utilization
 from imchat_operator.core.scaling import (
+    Floor,
     Size,
-    Unknown,
-    Utilization,
     desired_size,
     is_too_much_for,
-    rotation,
-    utilization,
+    overload_after,
     victims,
 )
-from imchat_operator.core.snapshot import Gateway, Reported
+from imchat_operator.core.snapshot import Silent, Unreadable
+
+MINIMUM = Floor(replicas=2, reason=Reason.AT_MINIMUM, why="minReplicas is 2")
 
 
-def load(connections: int, rotation: int = 4) -> Utilization:
-    return Utilization(connections=connections, capacity=1000, rotation=rotation)
-
-
-@pytest.mark.parametrize(
-    ("fleet", "expected"),
-    [
-        pytest.param(gateways(connections=300), load(1200), id="the sum over the fleet"),
-        pytest.param(
-            (gateway("a", 100), gateway("b", 300)), load(400, 2), id="gateways differ in load"
-        ),
-        pytest.param(
-            (*gateways("abcd", 300), gateway("e", SILENT)),
-            load(1500, 5),
-            id="one of five silent counts as the mean of the others",
-        ),
-        pytest.param(
-            (*gateways("abc", 300), gateway("d", SILENT)),
-            Unknown(why="3 of 4 gateways report their connections, 80% are needed"),
-            id="one of four silent is one too many",
-        ),
-        pytest.param(
-            (*gateways("abc", 300), gateway("d", NOT_ASKED)),
-            Unknown(why="3 of 4 gateways report their connections, 80% are needed"),
-            id="one that was not asked is as good as silent",
-        ),
-        pytest.param(
-            (), Unknown(why="no gateway takes connections"), id="no gateway is no load of 0"
-        ),
-        pytest.param(
-            (isolated("a"), pending("b")),
-            Unknown(why="no gateway takes connections"),
-            id="no gateway in rotation is no load of 0",
-        ),
-        pytest.param(
-            (gateway("a", Reported(connections=0, capacity=0)),),
-            Unknown(why="the gateways report a maximum of 0 connections"),
-            id="a maximum of 0 is no capacity",
-        ),
-        pytest.param(
-            (*gateways("ab", 300), isolated("c", 200)),
-            load(800, 2),
-            id="connections out of rotation will come back to the others",
-        ),
-        pytest.param(
-            (*gateways("ab", 300), gateway("c", 200, ready=False, containers_ready=False)),
-            load(800, 2),
-            id="a gateway unready through overload is still load",
-        ),
-        pytest.param(
-            (*gateways("ab", 300), gateway("c", 200, terminating=True)),
-            load(600, 2),
-            id="a gateway that ends is neither load nor capacity",
-        ),
-        pytest.param(
-            (*gateways("ab", 300), gateway("c", 300, accepting=None)),
-            load(900, 3),
-            id="a pod without readiness gate is in rotation while it is ready",
-        ),
-        pytest.param(
-            (*gateways("ab", 300), gateway("c", Reported(connections=0, capacity=400))),
-            Utilization(connections=600, capacity=800, rotation=3),
-            id="gateways of several sizes have a mean capacity",
-        ),
-    ],
-)
-def test_utilization_is_told_from_what_gateways_report(
-    fleet: tuple[Gateway, ...], expected: Utilization | Unknown
-) -> None:
-    assert utilization(fleet, frozenset()) == expected
-
-
-def test_a_gateway_under_drain_counts_as_load_and_not_as_capacity() -> None:
-    fleet = gateways("abc", 300)
-    assert utilization(fleet, frozenset({"uid-c"})) == load(900, 2)
-    assert rotation(fleet, frozenset({"uid-c"})) == fleet[:2]
-
-
-def sized(connections: int, **fields: Any) -> Size:
-    return desired_size(load(connections), spec(**fields))
+def sized(connections: int, floor: Floor = MINIMUM, **fields: Any) -> Size | None:
+    return desired_size(connections, load(connections), spec(**fields), floor)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +56,7 @@ def sized(connections: int, **fields: Any) -> Size:
             Size(
                 replicas=4,
                 why="1601 connections at 1000 a gateway need 4 to stay at 80% with 1 lost",
+                clamp=Reason.HEADROOM_KEPT,
             ),
             id="one connection more needs headroom for the loss",
         ),
@@ -152,6 +71,7 @@ def sized(connections: int, **fields: Any) -> Size:
                 replicas=2,
                 why="0 connections at 1000 a gateway need 1 to stay at 80% with 1 lost, "
                 "minReplicas is 2",
+                clamp=Reason.AT_MINIMUM,
             ),
             id="never below minReplicas, and it says so",
         ),
@@ -160,12 +80,53 @@ def sized(connections: int, **fields: Any) -> Size:
             Size(
                 replicas=10,
                 why="9000 connections at 1000 a gateway need 15 for 60%, maxReplicas is 10",
+                clamp=Reason.AT_MAXIMUM,
             ),
             id="never above maxReplicas, and it says so",
         ),
+        pytest.param(
+            sized(1600, Floor(replicas=3, reason=Reason.SEASONAL_FLOOR, why="it was so before")),
+            Size(replicas=3, why="1600 connections at 1000 a gateway need 3 for 60%"),
+            id="a floor that is reached anyway has no say",
+        ),
+        pytest.param(
+            sized(1600, Floor(replicas=4, reason=Reason.SEASONAL_FLOOR, why="it was so before")),
+            Size(
+                replicas=4,
+                why="1600 connections at 1000 a gateway need 3 for 60%, it was so before",
+                clamp=Reason.SEASONAL_FLOOR,
+            ),
+            id="a floor above it has, and it says whose it is",
+        ),
+        pytest.param(
+            desired_size(1.5, load(1.5, capacity=2, unit="cores", limit=70), spec(), MINIMUM),
+            Size(
+                replicas=3,
+                why="1.5 cores at 2 a gateway need 3 to stay at 70% with 1 lost",
+                clamp=Reason.HEADROOM_KEPT,
+            ),
+            id="headroom is measured by the signal's own capacity target",
+        ),
+        pytest.param(
+            sized(3919, scaling={"failureHeadroom": 0}),
+            Size(replicas=7, why="3919 connections at 1000 a gateway need 7 for 60%"),
+            id="gateways that are nearly full tell what they need",
+        ),
+        pytest.param(
+            sized(3920, scaling={"failureHeadroom": 0}),
+            Size(
+                replicas=8,
+                why="3920 connections at 1000 a gateway need 7 for 60%, "
+                "those 4 are full and refuse nobody knows how many: their double",
+                clamp=Reason.SATURATED,
+            ),
+            id="full ones, at 98%, do not, and are doubled",
+        ),
     ],
 )
-def test_the_size_follows_from_target_headroom_and_bounds(found: Size, expected: Size) -> None:
+def test_the_size_follows_from_target_headroom_and_bounds(
+    found: Size | None, expected: Size
+) -> None:
     assert found == expected
 
 
@@ -174,10 +135,13 @@ def test_a_size_within_its_bounds_carries_the_load_after_a_loss(
     connections: int, rotation: int
 ) -> None:
     policy = spec(minReplicas=1, maxReplicas=1000)
-    size = desired_size(load(connections, rotation), policy).replicas
+    floor = Floor(replicas=1, reason=Reason.AT_MINIMUM, why="minReplicas is 1")
+    found = desired_size(connections, load(connections, rotation), policy, floor)
+    assert found is not None
+    size = found.replicas
     assert connections * 100 <= 60 * 1000 * size
     assert connections * 100 <= 80 * 1000 * (size - 1)
-    is_least = size == 1 or (
+    is_least = size in {1, 2 * rotation} or (
         connections * 100 > 60 * 1000 * (size - 1) or connections * 100 > 80 * 1000 * (size - 2)
     )
     assert is_least
@@ -199,6 +163,94 @@ def test_of_a_stateful_set_the_highest_ordinals_leave() -> None:
     assert [g.name for g in victims("StatefulSet", fleet, 2)] == ["gateway-10", "gateway-9"]
 
 
+def test_one_that_does_not_tell_what_it_holds_leaves_last() -> None:
+    fleet = (
+        gateway("a", Unreadable(why="answered HTTP 404")),
+        gateway("b", Silent(why="no answer", last_connections=5)),
+        gateway("c", 999),
+        gateway("d", Silent(why="no answer")),
+    )
+    assert [g.name for g in victims("Deployment", fleet, 4)] == ["b", "c", "a", "d"]
+
+
+def test_a_silent_one_counts_with_what_it_held() -> None:
+    fleet = (gateway("a", SILENT), gateway("b", 299), gateway("c", 301))
+    assert [g.name for g in victims("CloneSet", fleet, 3)] == ["b", "a", "c"]
+
+
+EVEN = load(1200)
+HALF = load(400, figures=(figure("a", 100), figure("b", 300)), rotation=2)
+
+
+@pytest.mark.parametrize(
+    ("found", "leaving", "most", "expected"),
+    [
+        pytest.param(EVEN, "a", 40, "", id="exactly on the limit is allowed"),
+        pytest.param(
+            EVEN,
+            "a",
+            39,
+            "the fullest of the 3 that stay would be at 40% connections, 39% is the most",
+            id="above it is not",
+        ),
+        pytest.param(
+            HALF,
+            "a",
+            39,
+            "the fullest of the 1 that stay would be at 40% connections, 39% is the most",
+            id="all go to the one that stays",
+        ),
+        pytest.param(
+            load(1000, 3, figures=(figure("a", 0), figure("b", 800), figure("c", 200))),
+            "a",
+            79,
+            "the fullest of the 2 that stay would be at 80% connections, 79% is the most",
+            id="the fullest counts, not the average",
+        ),
+        pytest.param(
+            load(600, 3, figures=(figure("a", 300), figure("b", 100), figure("c", 200, 400))),
+            "a",
+            87,
+            "the fullest of the 2 that stay would be at 88% connections, 87% is the most",
+            id="each by its own capacity",
+        ),
+        pytest.param(
+            load(1400, figures=EVEN.figures),
+            "a",
+            46,
+            "the fullest of the 3 that stay would be at 47% connections, 46% is the most",
+            id="what gateways out of rotation hold comes to those that stay too",
+        ),
+        pytest.param(
+            partly([300, 300, 300], 1),
+            "a",
+            100,
+            "what 1 of the remaining gateways carry is not known",
+            id="one that stays does not tell",
+        ),
+        pytest.param(
+            partly([300, 300, 300], 1),
+            "d",
+            63,
+            "the fullest of the 3 that stay would be at 63% connections, 63% is the most",
+            id="the one that leaves does not tell, and may be full",
+        ),
+        pytest.param(partly([300, 300, 300], 1), "d", 64, "", id="even then there is room"),
+        pytest.param(
+            EVEN,
+            "abcd",
+            100,
+            "what 0 of the remaining gateways carry is not known",
+            id="somebody has to stay",
+        ),
+    ],
+)
+def test_who_stays_must_not_be_overloaded(
+    found: Utilization, leaving: str, most: int, expected: str
+) -> None:
+    assert overload_after(found, frozenset(f"uid-{n}" for n in leaving), most) == expected
+
+
 @pytest.mark.parametrize(
     ("connections", "replicas", "expected"),
     [
@@ -215,4 +267,11 @@ def test_a_load_is_too_much_above_the_threshold(
     replicas: int,
     expected: bool,  # noqa: FBT001 -- a table's
 ) -> None:
-    assert is_too_much_for(load(connections), replicas, spec()) is expected
+    assert is_too_much_for(connections, load(connections), replicas, spec()) is expected
+
+
+def test_what_is_not_known_has_no_size_and_is_always_too_much() -> None:
+    doubtful = load(100, doubts=("cpu: nobody tells",))
+    assert desired_size(doubtful.most, doubtful, spec(), MINIMUM) is None
+    assert is_too_much_for(doubtful.most, doubtful, 1000, spec())
+    assert not is_too_much_for(doubtful.load, doubtful, 2, spec())

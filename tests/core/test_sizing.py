@@ -1,9 +1,20 @@
 """The scaling stage as decide() shows it: the verdict, the calls and the Events."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from tests.core.decisions import (
+    DOWN,
+    HIGH,
+    LOW,
+    UP,
+    decided,
+    policy,
+    scale,
+    scaled,
+    scaling,
+    told,
+)
 from tests.core.fleet import (
     SILENT,
     at,
@@ -15,50 +26,16 @@ from tests.core.fleet import (
     repair,
     reported,
     resize,
-    snapshot,
-    spec,
-    status,
     streak,
     target,
     victim,
     window,
 )
 
-from imchat_operator.core.decision import Action, Decision, Outcome, Reason, Scale, SetAccepting
-from imchat_operator.core.planner import decide
-from imchat_operator.models import Phase, Streak
+from imchat_operator.core.decision import Decision, Outcome, SetAccepting
+from imchat_operator.models import Phase
 
-POLICY: dict[str, Any] = {
-    "scaleUp": [{"above": 70, "for": "1m"}, {"above": 90, "for": "10s"}],
-    "scaleDown": [{"below": 30, "for": "2m"}],
-}
-UP, DOWN = "above 70% for 1m", "below 30% for 2m"
-
-
-def decided(*streaks: Streak, now: float = 0, load: int = 300, **fields: Any) -> Decision:
-    """Decide about four gateways that hold `load` of 1000 connections each."""
-    history = {"streaks": streaks, **fields.pop("history", {})}
-    found = {"gateways": gateways("abcd", load), "spec": spec(scaling=POLICY), **fields}
-    return decide(snapshot(now=at(now), history=status(**history), **found))
-
-
-def scaling(decision: Decision) -> tuple[str, str, str]:
-    (found,) = (c for c in decision.status.conditions if c.type == "Scaling")
-    return found.status, found.reason, found.message
-
-
-def told(decision: Decision) -> list[str]:
-    """Return the Events about the size of the fleet."""
-    events = decision.status.pending_events
-    return [f"{e.reason}: {e.message}" for e in events if "→" in e.message]
-
-
-def scaled(decision: Decision) -> list[Action]:
-    return [a for a in decision.actions if isinstance(a, Scale)]
-
-
-def scale(from_: int, to: int) -> Scale:
-    return Scale(from_=from_, to=to, resource_version="7")
+HPA = ("HorizontalPodAutoscaler web",)
 
 
 def test_a_sustained_load_scales_up_exactly_at_the_sample_that_covers_the_time() -> None:
@@ -96,7 +73,7 @@ def test_the_fastest_rule_that_is_sustained_scales_up() -> None:
         ),
         pytest.param(
             decided(load=300, gateways=gateways("ab")),
-            ("False", "AtMinimum", "the fleet has minReplicas 2"),
+            ("False", "AtMinimum", "the fleet has what it needs at least: minReplicas is 2"),
             id="as small as it may be",
         ),
         pytest.param(
@@ -105,7 +82,7 @@ def test_the_fastest_rule_that_is_sustained_scales_up() -> None:
                 now=60,
                 load=710,
                 gateways=gateways("abcd", 710),
-                spec=spec(scaling=POLICY, maxReplicas=4),
+                spec=policy(fields={"maxReplicas": 4}),
             ),
             (
                 "False",
@@ -143,12 +120,16 @@ def test_the_fastest_rule_that_is_sustained_scales_up() -> None:
             id="too few report",
         ),
         pytest.param(
-            decided(gateways=gateways("a"), target=target(replicas=1), autoscalers=("keda", "hpa")),
+            decided(
+                gateways=gateways("a"),
+                target=target(replicas=1),
+                autoscalers=("HorizontalPodAutoscaler web",),
+            ),
             (
                 "False",
                 "ScalingConflict",
                 (
-                    "HorizontalPodAutoscaler keda, hpa scales Deployment gateway too and is left "
+                    "HorizontalPodAutoscaler web scales Deployment gateway too and is left "
                     "to win; healing goes on; delete it to have this policy scale"
                 ),
             ),
@@ -179,13 +160,16 @@ def test_a_fleet_below_its_minimum_grows_whatever_is_known() -> None:
     assert scaling(decision) == ("True", "ScalingUp", "1 → 2 gateways, minReplicas is 2")
 
 
+def test_a_fleet_that_overload_made_unready_as_a_whole_scales_up() -> None:
+    unready = tuple(gateway(n, 950, ready=False, containers_ready=False) for n in "abcd")
+    found = decided(HIGH, gateways=unready)
+    assert scaled(found) == [scale(4, 7)]
+
+
 def test_a_fleet_above_its_maximum_shrinks_at_once() -> None:
-    decision = decided(spec=spec(scaling=POLICY, maxReplicas=3))
+    decision = decided(spec=policy(fields={"maxReplicas": 3}))
     assert scaling(decision)[:2] == ("True", "ScalingDown")
     assert [d.pod for d in decision.status.drains] == ["a"]
-
-
-LOW = streak(DOWN, at(-120), at(0))
 
 
 def test_a_sustained_low_load_drains_the_least_loaded_and_removes_nothing_yet() -> None:
@@ -220,8 +204,8 @@ def test_a_sustained_low_load_drains_the_least_loaded_and_removes_nothing_yet() 
             id="a window is open",
         ),
         pytest.param(
-            decided(LOW, gateways=(*gateways("abcd", 200), gateway("e", SILENT))),
-            ("Waiting", "waits until no gateway is ill or repaired"),
+            decided(LOW, gateways=(*gateways("abcdefghi", 50), gateway("j", SILENT))),
+            ("DisruptionBudgetSpent", "waits until no gateway is ill, repaired or rebalanced"),
             id="a gateway is ill",
         ),
         pytest.param(
@@ -230,7 +214,7 @@ def test_a_sustained_low_load_drains_the_least_loaded_and_removes_nothing_yet() 
                 gateways=(*gateways("abcd", 200), isolated("e", 200)),
                 history={"drains": (repair("e", Phase.DRAINING),)},
             ),
-            ("Waiting", "waits until no gateway is ill or repaired"),
+            ("DisruptionBudgetSpent", "waits until no gateway is ill, repaired or rebalanced"),
             id="a gateway is repaired",
         ),
         pytest.param(
@@ -255,7 +239,7 @@ def test_a_scale_down_waits(decision: Decision, expected: tuple[str, str]) -> No
 
 def test_one_scale_down_takes_sixteen_victims_at_most() -> None:
     fleet = gateways([f"g{number:02}" for number in range(30)], 10)
-    decision = decided(LOW, gateways=fleet, spec=spec(scaling=POLICY, maxReplicas=40))
+    decision = decided(LOW, gateways=fleet, spec=policy(fields={"maxReplicas": 40}))
     assert len(decision.status.drains) == 16
     assert decision.status.desired_replicas == 14
 
@@ -295,7 +279,9 @@ def test_growth_that_is_refused_again_and_again_is_told_once() -> None:
 
 
 def test_what_a_maximum_allows_is_not_taken_from_a_load_that_needs_it() -> None:
-    decision = decided(load=750, spec=spec(scaling=POLICY, maxReplicas=2))
+    decision = decided(load=750, spec=policy(fields={"maxReplicas": 2}))
     state = scaling(decision)
-    assert state[:2] == ("False", Reason.WAITING)
-    assert state[2].endswith("the rest could not carry the load")
+    assert state[:2] == ("False", "SurvivorsOverloaded")
+    assert state[2].endswith(
+        "the fullest of the 3 that stay would be at 100% connections, 65% is the most"
+    )

@@ -5,48 +5,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.fleet import at, spec, streak
+from tests.core.signals import load, partly
 
+from imchat_operator.core.load import Load, Unknown
 from imchat_operator.core.scaling import (
-    Unknown,
-    Utilization,
-    is_met,
     is_sustained,
     max_gap,
-    rule_text,
-    rules,
     streaks,
 )
-from imchat_operator.models import ScaleDownRule, ScaleUpRule, Streak
+from imchat_operator.models import ScaleUpRule, Streak
 
 UP = "above 70% for 1m"
 DOWN = "below 30% for 2m"
 POLICY = spec(
     scaling={"scaleUp": [{"above": 70, "for": "1m"}], "scaleDown": [{"below": 30, "for": "2m"}]}
 )
+ANOTHER = "cpu: 3 of 4 gateways report their cpu, 80% are needed"
 MINUTE_UP = ScaleUpRule(above=70, for_=timedelta(minutes=1))
-
-
-def load(connections: int) -> Utilization:
-    return Utilization(connections=connections, capacity=1000, rotation=4)
-
-
-@pytest.mark.parametrize(
-    ("percent", "up", "down"),
-    [
-        pytest.param(29.9, False, True, id="below both"),
-        pytest.param(30.0, False, False, id="on the lower threshold is not below it"),
-        pytest.param(50.0, False, False, id="between"),
-        pytest.param(70.0, False, False, id="on the upper threshold is not above it"),
-        pytest.param(70.1, True, False, id="above both"),
-    ],
-)
-def test_a_threshold_itself_meets_no_rule(percent: float, up: bool, down: bool) -> None:  # noqa: FBT001 -- a table's
-    rule_down = ScaleDownRule(below=30, for_=timedelta(minutes=2))
-    assert (is_met(MINUTE_UP, percent), is_met(rule_down, percent)) == (up, down)
-
-
-def test_a_rule_is_named_by_its_words() -> None:
-    assert [rule_text(rule) for rule in rules(POLICY)] == [UP, DOWN]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +73,34 @@ def test_a_rule_is_named_by_its_words() -> None:
         ),
         pytest.param(
             (streak(UP, at(0), at(10)),),
+            partly([875] * 4, 1),
+            20,
+            (streak(UP, at(0), at(10)),),
+            id="a sample whose missing figure could turn it is as good as none",
+        ),
+        pytest.param(
+            (streak(UP, at(0), at(10)),),
+            load(2000, doubts=(ANOTHER,)),
+            20,
+            (streak(UP, at(0), at(10)),),
+            id="so is one without a signal that could be above",
+        ),
+        pytest.param(
+            (streak(UP, at(0), at(10)),),
+            partly([600] * 4, 1),
+            20,
+            (),
+            id="a sample that tells in spite of a missing figure ends the streak",
+        ),
+        pytest.param(
+            (streak(UP, at(30), at(40)),),
+            load(3000),
+            20,
+            (streak(UP, at(20), at(20)),),
+            id="a streak of the future, from before the clock was set back, is none",
+        ),
+        pytest.param(
+            (streak(UP, at(0), at(10)),),
             load(3000),
             50,
             (streak(UP, at(0), at(50)),),
@@ -128,7 +131,7 @@ def test_a_rule_is_named_by_its_words() -> None:
 )
 def test_a_streak_is_fed_sample_by_sample(
     before: tuple[Streak, ...],
-    found: Utilization | Unknown,
+    found: Load,
     second: float,
     after: tuple[Streak, ...],
 ) -> None:
@@ -161,16 +164,28 @@ def test_a_streak_is_sustained_when_its_samples_cover_the_time(
     last: datetime,
     expected: bool,  # noqa: FBT001 -- a table's
 ) -> None:
-    assert is_sustained(MINUTE_UP, (streak(UP, at(0), last),)) is expected
+    assert is_sustained(MINUTE_UP, (streak(UP, at(0), last),), load(2801)) is expected
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(Unknown(why="nobody answers"), id="the load is not known"),
+        pytest.param(load(2800), id="the load is on the threshold"),
+        pytest.param(partly([875] * 4, 1), id="a missing figure could turn it"),
+    ],
+)
+def test_a_covered_time_does_not_count_unless_the_rule_is_met_now(found: Load) -> None:
+    assert not is_sustained(MINUTE_UP, (streak(UP, at(0), at(60)),), found)
 
 
 def test_a_rule_without_a_streak_is_not_sustained() -> None:
     at_once = ScaleUpRule(above=70, for_=timedelta())
-    assert not is_sustained(at_once, ())
-    assert is_sustained(at_once, (streak("above 70% for 0s", at(0), at(0)),))
+    assert not is_sustained(at_once, (), load(2801))
+    assert is_sustained(at_once, (streak("above 70% for 0s", at(0), at(0)),), load(2801))
 
 
-LOADS: dict[str, Utilization | Unknown] = {
+LOADS: dict[str, Load] = {
     "above": load(2801),
     "on": load(2800),
     "unknown": Unknown(why=""),
@@ -193,9 +208,8 @@ def test_a_streak_covers_exactly_the_samples_since_the_last_break(
         samples.append((second, kind))
         running = streaks(POLICY, 2, running, LOADS[kind], at(second))
         assert running == expected_streak(samples)
-        assert is_sustained(MINUTE_UP, running) == (
-            bool(running) and running[0].last - running[0].since >= timedelta(seconds=60)
-        )
+        covers = bool(running) and running[0].last - running[0].since >= timedelta(seconds=60)
+        assert is_sustained(MINUTE_UP, running, LOADS[kind]) == (kind == "above" and covers)
 
 
 def expected_streak(samples: Iterable[tuple[int, str]]) -> tuple[Streak, ...]:
@@ -212,5 +226,21 @@ def expected_streak(samples: Iterable[tuple[int, str]]) -> tuple[Streak, ...]:
     return (streak(UP, at(seconds[-1]), at(seconds[0])),) if seconds else ()
 
 
-def test_a_gap_of_four_intervals_is_allowed() -> None:
+def test_a_gap_of_four_intervals_is_allowed_unless_the_spec_says_otherwise() -> None:
     assert max_gap(POLICY.metrics) == timedelta(seconds=40)
+    told = spec(metrics={"interval": "10s", "maxGap": "25s"})
+    assert max_gap(told.metrics) == timedelta(seconds=25)
+
+
+@pytest.mark.parametrize(
+    ("second", "since"),
+    [
+        pytest.param(25, 0, id="exactly maxGap after the last sample, the streak goes on"),
+        pytest.param(26, 26, id="one second more, and it begins anew"),
+    ],
+)
+def test_the_longest_gap_is_the_spec_s(second: int, since: int) -> None:
+    gap = {"metrics": {"interval": "10s", "maxGap": "25s"}}
+    policy = spec(scaling={"scaleUp": [{"above": 70, "for": "1m"}], "scaleDown": []}, **gap)
+    found = streaks(policy, 4, (streak(UP, at(0), at(0)),), load(2801), at(second))
+    assert found == (streak(UP, at(since), at(second)),)

@@ -2,11 +2,12 @@
 
 It knows the few rules of Kubernetes that decisions rest on: which pods a ReplicaSet removes first,
 that a pod with a readiness gate is Ready only while the gate is on, that what is deleted takes a
-moment to go. Clients that are closed come back to the gateways that take connections.
+moment to go. Clients that are closed come back to the gateways that take connections; one that
+takes over too many at once answers slowly.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.core.fleet import CLUSTER, at
 
@@ -20,6 +21,7 @@ from imchat_operator.core.decision import (
     SetDeletionCost,
     StartDrain,
 )
+from imchat_operator.core.ownership import OURSELVES
 from imchat_operator.core.snapshot import (
     Gateway,
     NotAsked,
@@ -35,6 +37,8 @@ from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, Pendi
 _STARTING = 2.0
 _ENDING = 2.0
 _CAPACITY = 1000
+_FAST = timedelta(milliseconds=10)
+_SLOW = timedelta(seconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class Pod:
     accepting: bool = False
     draining: bool = False
     pace: int = 0
+    keep: int = 0
+    taken: int = 0
     drained_until: float = 0.0
     cost: int = 0
     hangs: bool = False
@@ -80,11 +86,13 @@ class World:
     second: float = 0.0
     replicas: int = 0
     version: int = 1
+    manager: str = "kubectl"
     status: ImChatClusterStatus = field(default_factory=ImChatClusterStatus)
     windows: tuple[Window, ...] = ()
     events: dict[str, PendingEvent] = field(default_factory=dict)
     removals: list[Removal] = field(default_factory=list)
     homeless: int = 0
+    most_taken: int = 1_000_000
 
     @classmethod
     def of(cls, spec: ImChatClusterSpec, loads: list[int]) -> "World":
@@ -113,6 +121,7 @@ class World:
                 name="gateway",
                 replicas=self.replicas,
                 resource_version=str(self.version),
+                manager=self.manager,
             ),
             gateways=tuple(self._gateway(pod) for pod in self.pods),
             windows=self.windows,
@@ -145,7 +154,13 @@ class World:
             return NotAsked()
         if pod.hangs:
             return Silent(why="no answer within 2s", last_connections=pod.connections)
-        return Reported(connections=pod.connections, capacity=_CAPACITY, draining=pod.draining)
+        return Reported(
+            connections=pod.connections,
+            capacity=_CAPACITY,
+            draining=pod.draining,
+            answer_time=_SLOW if pod.taken > self.most_taken else _FAST,
+            accept_rate=pod.taken,
+        )
 
     def perform(self, action: Action) -> Outcome:
         """Do what an action asks, as the API server and the gateway would."""
@@ -159,8 +174,7 @@ class World:
     def _scaled(self, action: Scale) -> Outcome:
         if action.resource_version != str(self.version):
             return Outcome(action=action, refused="the object has been modified")
-        self.replicas, self.version = action.to, self.version + 1
-        self._reconcile()
+        self.scaled_by(OURSELVES, action.to)
         return Outcome(action=action)
 
     def _on_pod(self, action: Action, pod: Pod) -> Outcome:
@@ -173,7 +187,7 @@ class World:
                 self._remove(pod, "Evict")
                 self._reconcile()
             case StartDrain() if not pod.hangs and not pod.draining:
-                pod.draining, pod.pace = True, action.connections_per_second
+                pod.draining, pod.pace, pod.keep = True, action.connections_per_second, action.keep
                 pod.drained_until = self.second + action.deadline.total_seconds()
             case StartDrain() if not pod.hangs:
                 pod.pace = action.connections_per_second
@@ -216,12 +230,14 @@ class World:
         self._settle()
 
     def _leave(self, pod: Pod, count: int) -> None:
-        gone = min(count, pod.connections)
+        gone = min(count, max(0, pod.connections - pod.keep))
         pod.connections -= gone
         self.homeless += gone
 
     def _settle(self) -> None:
         """Share the clients that have no gateway out among those that take connections."""
+        for pod in self.pods:
+            pod.taken = 0
         takers = [
             p
             for p in self.pods
@@ -230,7 +246,13 @@ class World:
         for number, pod in enumerate(takers):
             share = self.homeless // (len(takers) - number)
             pod.connections += share
+            pod.taken = share
             self.homeless -= share
+
+    def scaled_by(self, manager: str, replicas: int) -> None:
+        """Have somebody else change the replicas."""
+        self.manager, self.replicas, self.version = manager, replicas, self.version + 1
+        self._reconcile()
 
     def grow(self, connections: int) -> None:
         """Have so many more clients look for a gateway."""

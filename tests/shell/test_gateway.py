@@ -118,19 +118,24 @@ imchat_gateway_messages_total 99
             Unreadable(why="its metrics can't be read: cannot convert float infinity to integer"),
             id="infinity",
         ),
+        pytest.param(
+            "imchat_gateway_connections -1\nimchat_gateway_connections_max 1000\n",
+            Unreadable(why="its metrics say -1 of 1000 connections"),
+            id="fewer than none",
+        ),
     ],
 )
 async def test_a_gateway_reports(
     server: Server, gateways: Gateways, content: str, expected: Reported | Unreadable
 ) -> None:
     server.answer = text(content)
-    assert await gateways.read(server.address, METRICS) == expected
+    assert (await gateways.scrape(server.address, METRICS)).reading == expected
     assert server.asked == [("GET", "/metrics", None)]
 
 
 async def test_what_is_no_prometheus_text_is_unreadable(server: Server, gateways: Gateways) -> None:
     server.answer = text("<html>not here</html>")
-    found = await gateways.read(server.address, METRICS)
+    found = (await gateways.scrape(server.address, METRICS)).reading
     assert isinstance(found, Unreadable)
     assert found.why == "its metrics lack imchat_gateway_connections"
 
@@ -140,13 +145,17 @@ async def test_path_and_names_are_those_of_the_spec(server: Server, gateways: Ga
     metrics = Metrics.model_validate(
         {"pods": {"path": "/stats?all", "connections": "clients", "maxConnections": "room"}}
     )
-    assert await gateways.read(server.address, metrics) == Reported(connections=5, capacity=50)
+    assert (await gateways.scrape(server.address, metrics)).reading == Reported(
+        connections=5, capacity=50
+    )
     assert server.asked == [("GET", "/stats", None)]
 
 
 async def test_another_status_than_200_is_silence(server: Server, gateways: Gateways) -> None:
     server.answer = text(FIGURES, status=503)
-    assert await gateways.read(server.address, METRICS) == Unreadable(why="answered HTTP 503")
+    assert (await gateways.scrape(server.address, METRICS)).reading == Unreadable(
+        why="answered HTTP 503"
+    )
 
 
 async def test_a_redirect_is_not_followed(server: Server, gateways: Gateways) -> None:
@@ -154,7 +163,9 @@ async def test_a_redirect_is_not_followed(server: Server, gateways: Gateways) ->
         raise web.HTTPFound("/elsewhere")
 
     server.answer = elsewhere
-    assert await gateways.read(server.address, METRICS) == Unreadable(why="answered HTTP 302")
+    assert (await gateways.scrape(server.address, METRICS)).reading == Unreadable(
+        why="answered HTTP 302"
+    )
     assert server.asked == [("GET", "/metrics", None)]
 
 
@@ -166,7 +177,9 @@ async def test_no_answer_costs_its_time_out(server: Server, gateways: Gateways) 
         return web.Response()
 
     server.answer = never
-    assert await gateways.read(server.address, HASTY) == Silent(why="no answer within 0.05s")
+    assert (await gateways.scrape(server.address, HASTY)).reading == Silent(
+        why="no answer within 0.05s"
+    )
     released.set()
 
 
@@ -178,7 +191,7 @@ async def test_an_answer_without_end_costs_its_limit(server: Server, gateways: G
             await response.write(b"#" * (1 << 16))
 
     server.answer = endless
-    found = await gateways.read(server.address, METRICS)
+    found = (await gateways.scrape(server.address, METRICS)).reading
     assert found == Unreadable(why="answered with more than 1048576 bytes")
 
 
@@ -192,7 +205,7 @@ async def test_an_answer_that_breaks_off_is_silence(server: Server, gateways: Ga
         return response
 
     server.answer = broken
-    assert await gateways.read(server.address, METRICS) == Silent(
+    assert (await gateways.scrape(server.address, METRICS)).reading == Silent(
         why="broke off: ClientPayloadError"
     )
 
@@ -201,7 +214,7 @@ async def test_nobody_there_is_silence(gateways: Gateways) -> None:
     with socket.socket() as taken:  # and not listening
         taken.bind(("127.0.0.1", 0))
         address = Address(host="127.0.0.1", port=taken.getsockname()[1])
-        found = await gateways.read(address, METRICS)
+        found = (await gateways.scrape(address, METRICS)).reading
     assert isinstance(found, Silent)
     assert found.why.startswith("can't be connected to: ")
 

@@ -211,22 +211,29 @@ def test_the_core_sees_a_pod_with_its_node_and_its_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metadata", "labels"),
+    ("metadata", "fields"),
     [
-        pytest.param({}, (), id="without labels"),
+        pytest.param({}, {}, id="without labels"),
         pytest.param(
             {"labels": {"tier": "gold", "eu": "1"}},
-            (("eu", "1"), ("tier", "gold")),
+            {"labels": (("eu", "1"), ("tier", "gold"))},
             id="with labels, in one order whatever theirs",
+        ),
+        pytest.param(
+            {"annotations": {"imchat.dev/pause-scale-down": "cup final", "team": "chat"}},
+            {"annotations": (("imchat.dev/pause-scale-down", "cup final"),)},
+            id="with the operator's own annotations, and no others",
         ),
     ],
 )
 def test_a_cluster_is_known_by_its_metadata(
-    metadata: dict[str, Any], labels: tuple[tuple[str, str], ...]
+    metadata: dict[str, Any], fields: dict[str, Any]
 ) -> None:
     known = {"namespace": "chat", "name": "chat", "uid": "uid-chat", "generation": 3}
-    assert cluster_of({"metadata": {**known, **metadata}}) == Cluster(
-        namespace="chat", name="chat", uid="uid-chat", generation=3, labels=labels
+    made = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    created_at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert cluster_of({"metadata": {**known, **made, **metadata}}) == Cluster(
+        namespace="chat", name="chat", uid="uid-chat", generation=3, created_at=created_at, **fields
     )
 
 

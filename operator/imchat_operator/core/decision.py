@@ -33,8 +33,30 @@ class Reason(StrEnum):
     AT_MINIMUM = "AtMinimum"
     SIZE_IS_RIGHT = "SizeIsRight"
     SCALING_CONFLICT = "ScalingConflict"
+    REPLICAS_CHANGED = "ReplicasChanged"
     SCALED_TO_ZERO = "ScaledToZero"
     STREAK_INTERRUPTED = "StreakInterrupted"
+    OBSERVING = "Observing"
+    SCALE_RECOMMENDED = "ScaleRecommended"
+    PAUSED = "Paused"
+    # what clamps a size
+    HEADROOM_KEPT = "HeadroomKept"
+    SATURATED = "Saturated"
+    STEP_LIMITED = "StepLimited"
+    COOLING_DOWN = "CoolingDown"
+    DISRUPTION_BUDGET_SPENT = "DisruptionBudgetSpent"
+    SURVIVORS_OVERLOADED = "SurvivorsOverloaded"
+    SCHEDULED_CAPACITY = "ScheduledCapacity"
+    SEASONAL_FLOOR = "SeasonalFloor"
+    FALLBACK_ACTIVATED = "FallbackActivated"
+    FALLBACK_DEACTIVATED = "FallbackDeactivated"
+    # load
+    CAPACITY_PRESSURE = "CapacityPressure"
+    CAPACITY_SUFFICIENT = "CapacitySufficient"
+    # sharing out
+    REBALANCING = "Rebalancing"
+    REBALANCED = "Rebalanced"
+    REBALANCE_STOPPED = "RebalanceStopped"
     # healing
     ALL_HEALTHY = "AllHealthy"
     WATCHING = "Watching"
@@ -50,6 +72,7 @@ class Reason(StrEnum):
     GATEWAY_DRAINING = "GatewayDraining"
     GATEWAY_DRAINED = "GatewayDrained"
     CONNECTIONS_CUT = "ConnectionsCut"
+    DRAIN_SLOWED = "DrainSlowed"
     # maintenance windows
     HELD_BY_WINDOW = "HeldByWindow"
     WINDOW_OPEN = "WindowOpen"
@@ -70,12 +93,13 @@ class SetAccepting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartDrain:
-    """Have a gateway close its connections at a pace, all of them by a deadline."""
+    """Have a gateway close its connections at a pace, all but `keep` of them by a deadline."""
 
     pod: str
     uid: str
     connections_per_second: int
     deadline: timedelta
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

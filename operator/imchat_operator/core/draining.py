@@ -60,11 +60,10 @@ def on_both(
     type_: Literal["Normal", "Warning"] = "Normal",
 ) -> tuple[Notice, ...]:
     """Return one Event on the ImChatCluster and the same on the pod."""
-    cluster = Subject(kind="ImChatCluster", name=snapshot.cluster.name, uid=snapshot.cluster.uid)
     pod = Subject(kind="Pod", name=drain.pod, uid=drain.uid)
     return tuple(
         Notice(subject=subject, reason=reason, message=message, type=type_)
-        for subject in (cluster, pod)
+        for subject in (snapshot.cluster.subject, pod)
     )
 
 
@@ -91,6 +90,8 @@ def advance(
             return _draining(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
         case Phase.REMOVING:
             return _removing(snapshot, drain, gateway)
+        case Phase.RETURNING:
+            return Step(drain=None)
 
 
 def _listened(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
@@ -100,7 +101,8 @@ def _listened(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
     return drain.model_copy(update={"silent_since": drain.silent_since or snapshot.now})
 
 
-def _entered(snapshot: Snapshot, drain: Drain, phase: Phase) -> Drain:
+def entered(snapshot: Snapshot, drain: Drain, phase: Phase) -> Drain:
+    """Return a drain's record as it goes on to another phase."""
     return drain.model_copy(update={"phase": phase, "phase_since": snapshot.now, "blocked": ""})
 
 
@@ -117,23 +119,24 @@ def _is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool
 def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
     if _is_out_of_reach(snapshot, drain, gateway):
         return _out_of_reach(snapshot, drain, gateway)
-    actions = _isolated(gateway)
+    actions = isolated(gateway)
     waited = snapshot.now - drain.phase_since >= snapshot.spec.draining.deregister_delay
     if actions or not waited:
         return Step(drain=drain, actions=actions)
-    next_drain = _entered(snapshot, drain, Phase.DRAINING)
+    next_drain = entered(snapshot, drain, Phase.DRAINING)
     message = f"{drain.pod} closes {gateway.connections} connections, {pace} a second"
     notices = on_both(snapshot, drain, Reason.GATEWAY_DRAINING, message)
-    return Step(drain=next_drain, actions=_drained(snapshot, gateway, pace), notices=notices)
+    return Step(drain=next_drain, actions=_told(snapshot, gateway, pace), notices=notices)
 
 
-def _isolated(gateway: Gateway) -> tuple[Action, ...]:
+def isolated(gateway: Gateway) -> tuple[Action, ...]:
+    """Return what takes a gateway out of rotation, if it is in."""
     if gateway.accepting is None or gateway.accepting is False:
         return ()
     return (SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=False),)
 
 
-def _drained(snapshot: Snapshot, gateway: Gateway, pace: int) -> tuple[Action, ...]:
+def _told(snapshot: Snapshot, gateway: Gateway, pace: int) -> tuple[Action, ...]:
     deadline = snapshot.spec.draining.deadline
     return (
         StartDrain(
@@ -148,12 +151,10 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
     reading = gateway.reading
     took = snapshot.now - drain.phase_since
     is_due = took >= snapshot.spec.draining.deadline
-    if isinstance(reading, Reported) and reading.connections == 0 and (reading.draining or is_due):
-        message = f"{drain.pod} closed all its connections in {_seconds(took)}, none was cut"
-        return Step(
-            drain=_entered(snapshot, drain, Phase.REMOVING),
-            notices=on_both(snapshot, drain, Reason.GATEWAY_DRAINED, message),
-        )
+    residual = snapshot.spec.draining.residual
+    is_empty = isinstance(reading, Reported) and reading.connections <= residual
+    if is_empty and (is_due or (isinstance(reading, Reported) and reading.draining)):
+        return _drained(snapshot, drain, gateway, took)
     if is_due and isinstance(reading, Silent):
         return _out_of_reach(snapshot, drain, gateway)
     if is_due:
@@ -161,7 +162,7 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
         left = _count(gateway.known_connections)
         message = f"{drain.pod} is removed with {left} connections still open, "
         return Step(
-            drain=_entered(snapshot, drain, Phase.REMOVING),
+            drain=entered(snapshot, drain, Phase.REMOVING),
             notices=on_both(
                 snapshot,
                 drain,
@@ -170,7 +171,20 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
                 "Warning",
             ),
         )
-    return Step(drain=drain, actions=(*_isolated(gateway), *_drained(snapshot, gateway, pace)))
+    return Step(drain=drain, actions=(*isolated(gateway), *_told(snapshot, gateway, pace)))
+
+
+def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
+    left = gateway.connections
+    took_text = f"in {_seconds(took)}"
+    message = f"{drain.pod} closed all its connections {took_text}, none was cut"
+    if left:
+        message = f"{drain.pod} closed all but {left} connections {took_text}: draining.residual "
+        message += f"is {snapshot.spec.draining.residual}, so they count as none and are cut"
+    return Step(
+        drain=entered(snapshot, drain, Phase.REMOVING),
+        notices=on_both(snapshot, drain, Reason.GATEWAY_DRAINED, message),
+    )
 
 
 def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
@@ -179,15 +193,15 @@ def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     why = reading.why if isinstance(reading, Silent) else "it does not run"
     message = f"{drain.pod} can't be drained ({why}): {lost} connections are lost with it"
     return Step(
-        drain=_entered(snapshot, drain, Phase.REMOVING),
-        actions=_isolated(gateway),
+        drain=entered(snapshot, drain, Phase.REMOVING),
+        actions=isolated(gateway),
         notices=on_both(snapshot, drain, Reason.CONNECTIONS_CUT, message, "Warning"),
     )
 
 
 def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     if drain.purpose is Purpose.SCALE_DOWN:
-        return Step(drain=drain)
+        return _awaiting(snapshot, drain, gateway)
     evict = Evict(pod=gateway.name, uid=gateway.uid)
     refused = next((o.refused for o in snapshot.outcomes if o.action == evict), "")
     blocked = (refused or drain.blocked)[:512]
@@ -198,6 +212,21 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     return Step(
         drain=drain.model_copy(update={"blocked": blocked}), actions=(evict,), notices=notices
     )
+
+
+def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
+    """Wait for all victims; one that restarted meanwhile takes clients again, and starts over."""
+    reading = gateway.reading
+    took = snapshot.now - drain.started_at
+    policy = snapshot.spec.draining
+    is_serving = (
+        isinstance(reading, Reported)
+        and not reading.draining
+        and reading.connections > policy.residual
+    )
+    if is_serving and took < policy.deregister_delay + policy.deadline:
+        return Step(drain=entered(snapshot, drain, Phase.ISOLATING), actions=isolated(gateway))
+    return Step(drain=drain)
 
 
 def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
@@ -213,7 +242,7 @@ def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
         )
     message = f"{drain.pod} leaves, its replacement is awaited"
     return Step(
-        drain=_entered(snapshot, drain, Phase.REPLACING),
+        drain=entered(snapshot, drain, Phase.REPLACING),
         notices=on_both(snapshot, drain, Reason.GATEWAY_EVICTED, message),
     )
 

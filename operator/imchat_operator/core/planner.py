@@ -8,25 +8,44 @@ never exceed what the load can spare after one more loss (`scaling.desired_size`
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from imchat_operator.core import draining, healing, remediation, resizing, scaling, sizing
+from imchat_operator.core import (
+    draining,
+    floors,
+    healing,
+    pacing,
+    permissions,
+    rebalancing,
+    remediation,
+    resizing,
+    scaling,
+    sizing,
+)
 from imchat_operator.core.decision import (
     Action,
-    CancelDrain,
     Decision,
     Notice,
     Reason,
     Scale,
-    SetAccepting,
     SetDeletionCost,
-    Subject,
     Verdict,
     decision_id,
 )
-from imchat_operator.core.snapshot import Cluster, Reported, Snapshot, Target, TargetMissing
-from imchat_operator.core.stage import Facts, Part
+from imchat_operator.core.load import Unknown, Utilization, highest, utilizations
+from imchat_operator.core.ownership import ownership
+from imchat_operator.core.snapshot import Cluster, Snapshot, Target, TargetMissing
+from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
-from imchat_operator.core.windows import Maintenance, maintenance
-from imchat_operator.models import MOST_PENDING, MOST_SUSPECTS, ImChatClusterStatus, Phase
+from imchat_operator.core.verdicts import maintenance_verdict, verdicts
+from imchat_operator.core.windows import maintenance
+from imchat_operator.models import (
+    MOST_PENDING,
+    MOST_SUSPECTS,
+    Direction,
+    FallbackBehavior,
+    ImChatClusterStatus,
+    Pacing,
+    Purpose,
+)
 from imchat_operator.units import duration_text
 
 # How often drains under way are looked at; and how soon after a window's boundary.
@@ -39,63 +58,75 @@ def decide(snapshot: Snapshot) -> Decision:
     """Return what to do about a cluster now, and why; the only policy there is."""
     if isinstance(snapshot.target, TargetMissing):
         return _without_target(snapshot, snapshot.target)
-    drained = frozenset(d.uid for d in snapshot.history.drains)
-    load = scaling.utilization(snapshot.gateways, drained)
-    facts = Facts(
-        id=decision_id(snapshot.cluster.uid, snapshot.now),
-        snapshot=snapshot,
-        target=snapshot.target,
-        maintenance=maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now),
-        load=load,
-        running=scaling.streaks(
-            snapshot.spec,
-            snapshot.target.replicas,
-            snapshot.history.streaks,
-            load,
-            snapshot.sampled_at,
-        ),
-        ill=healing.patients(snapshot, drained),
-        drains=(),
-    )
-    steps = _drain_steps(snapshot, snapshot.target)
+    facts = _facts(snapshot, snapshot.target)
+    slowed = pacing.pacing(snapshot)
+    steps = _drain_steps(snapshot, snapshot.target, pacing.pace(snapshot, slowed))
+    going_on = tuple(step.drain for step in steps if step.drain is not None)
     progress = resizing.advance(
-        snapshot,
-        snapshot.target,
-        tuple(step.drain for step in steps if step.drain is not None),
-        load,
-        facts.maintenance,
+        snapshot, snapshot.target, going_on, facts.load, permissions.holds(facts)
     )
-    facts = replace(
-        facts, drains=progress.drains, running=() if progress.finished else facts.running
-    )
+    begins_anew = progress.finished or facts.owner.changed
+    facts = replace(facts, drains=progress.drains, running=() if begins_anew else facts.running)
     repairs = remediation.repaired(facts)
     facts = replace(facts, drains=repairs.drains)
     size = sizing.sized(facts, progress)
     facts = replace(facts, drains=size.drains)
+    is_shrinking = size.resize is not None and size.resize.to < size.resize.from_
+    shares = rebalancing.rebalanced(facts, is_shrinking=is_shrinking)
+    facts = replace(facts, drains=shares.drains)
+    stages = (repairs, size, shares)
     actions = (
         *(a for step in steps for a in step.actions if _concerns(a, facts.drained)),
         *progress.actions,
-        *repairs.actions,
-        *size.actions,
+        *(a for stage in stages for a in stage.actions),
         *_readmissions(snapshot, facts.drained),
     )
     notices = (
         *(n for step in steps for n in step.notices),
         *progress.notices,
-        *repairs.notices,
-        *size.notices,
+        *(n for stage in stages for n in stage.notices),
+        *facts.owner.notices,
+        *pacing.pace_notices(snapshot, slowed, facts.drains),
         *_interruptions(facts),
+        *_fallback_notices(facts),
     )
-    status = _status(facts, repairs, size, notices)
+    found = (*verdicts(facts), *size.verdicts, *repairs.verdicts)
+    after = _status(facts, size, slowed, progress.changed)
+    status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
 
 
-def _drain_steps(snapshot: Snapshot, target: Target) -> tuple[draining.Step, ...]:
-    drains = snapshot.history.drains
-    closing = sum(d.phase in {Phase.ISOLATING, Phase.DRAINING} for d in drains)
-    pace = max(1, snapshot.spec.draining.connections_per_second // max(1, closing))
+def _facts(snapshot: Snapshot, target: Target) -> Facts:
+    loads = utilizations(snapshot)
+    load = highest(loads)
+    blind = floors.blindness(snapshot, load)
+    history = snapshot.history
+    return Facts(
+        id=decision_id(snapshot.cluster.uid, snapshot.now),
+        snapshot=snapshot,
+        target=target,
+        maintenance=maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now),
+        owner=ownership(snapshot, target),
+        loads=loads,
+        load=load,
+        blindness=blind,
+        floor=floors.floor(snapshot, blind),
+        running=scaling.streaks(
+            snapshot.spec, target.replicas, history.streaks, load, snapshot.sampled_at
+        ),
+        ill=healing.patients(snapshot, frozenset(d.uid for d in history.drains)),
+        drains=history.drains,
+    )
+
+
+def _drain_steps(snapshot: Snapshot, target: Target, pace: int) -> tuple[draining.Step, ...]:
     by_uid = {g.uid: g for g in snapshot.gateways}
-    return tuple(draining.advance(snapshot, target, d, by_uid.get(d.uid), pace) for d in drains)
+    return tuple(
+        rebalancing.advance(snapshot, d, by_uid.get(d.uid), pace)
+        if d.purpose is Purpose.REBALANCE
+        else draining.advance(snapshot, target, d, by_uid.get(d.uid), pace)
+        for d in snapshot.history.drains
+    )
 
 
 def _concerns(action: Action, drained: frozenset[str]) -> bool:
@@ -109,88 +140,65 @@ def _readmissions(snapshot: Snapshot, drained: frozenset[str]) -> tuple[Action, 
     for g in sorted(snapshot.gateways, key=lambda g: g.name):
         if g.terminating or g.uid in drained:
             continue
-        if isinstance(g.reading, Reported) and g.reading.draining:
-            actions.append(CancelDrain(pod=g.name, uid=g.uid))
-        if g.accepting is False:
-            actions.append(SetAccepting(pod=g.name, uid=g.uid, accepting=True))
+        actions.extend(readmission(g))
         if g.deletion_cost == resizing.VICTIM_COST:
             actions.append(SetDeletionCost(pod=g.name, uid=g.uid, cost=None))
     return tuple(actions)
 
 
 def _interruptions(facts: Facts) -> tuple[Notice, ...]:
-    gap = scaling.max_gap(facts.snapshot.spec.metrics)
-    lost = [s for s in facts.snapshot.history.streaks if facts.snapshot.sampled_at - s.last > gap]
+    snapshot = facts.snapshot
+    gap = scaling.max_gap(snapshot.spec.metrics)
+    lost = [s for s in snapshot.history.streaks if snapshot.sampled_at - s.last > gap]
     return tuple(
-        Notice(
-            subject=_subject(facts.snapshot),
-            reason=Reason.STREAK_INTERRUPTED,
-            message=f"{s.rule}: no sample for more than {duration_text(gap)}, counting anew",
+        snapshot.cluster.notice(
+            Reason.STREAK_INTERRUPTED,
+            f"{s.rule}: no sample that tells for more than {duration_text(gap)}, counting anew",
         )
         for s in lost
     )
 
 
-def _subject(snapshot: Snapshot) -> Subject:
-    return Subject(kind="ImChatCluster", name=snapshot.cluster.name, uid=snapshot.cluster.uid)
-
-
-def _ready(facts: Facts, ready: int) -> Verdict:
-    expected = facts.target.replicas
-    enough = ready >= min(expected, facts.snapshot.spec.min_replicas)
-    return Verdict(
-        type="Ready",
-        status="True" if enough else "False",
-        reason=Reason.FLEET_READY if enough else Reason.GATEWAYS_NOT_READY,
-        message=f"{ready} of {expected} gateways take connections",
-    )
-
-
-def _metrics(facts: Facts) -> Verdict:
-    kind = "MetricsAvailable"
-    if isinstance(facts.load, scaling.Unknown):
-        why = facts.load.why
-        return Verdict(type=kind, status="False", reason=Reason.METRICS_UNAVAILABLE, message=why)
-    message = "the gateways report their connections"
-    return Verdict(type=kind, status="True", reason=Reason.METRICS_AVAILABLE, message=message)
-
-
-def maintenance_verdict(found: Maintenance) -> Verdict:
-    """Return the condition that tells which window holds a cluster."""
-    kind = "MaintenanceActive"
-    if found.holds:
-        message = f"{found.until}: healing and scaling down wait, scaling up does not"
-        return Verdict(type=kind, status="True", reason=Reason.WINDOW_OPEN, message=message)
-    change = found.next_change
-    message = f"the next window opens at {change:%Y-%m-%d %H:%M} UTC" if change else "no window"
-    return Verdict(type=kind, status="False", reason=Reason.WINDOW_CLOSED, message=message)
+def _fallback_notices(facts: Facts) -> tuple[Notice, ...]:
+    cluster, before, now = facts.snapshot.cluster, facts.snapshot.history.blindness, facts.blindness
+    was_on, is_on = bool(before and before.fallback), bool(now and now.fallback)
+    if is_on and not was_on and isinstance(facts.load, Unknown):
+        policy = facts.snapshot.spec.scaling.fallback
+        holds = "the size is held"
+        if policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER:
+            holds = f"at least {policy.replicas} gateways are kept"
+        lasted = f"the load is not known for {duration_text(policy.after)} ({facts.load.why})"
+        return (cluster.notice(Reason.FALLBACK_ACTIVATED, f"{lasted}: {holds}", warning=True),)
+    if was_on and isinstance(facts.load, Utilization):
+        message = f"the load is known again: {facts.load.text}"
+        return (cluster.notice(Reason.FALLBACK_DEACTIVATED, message),)
+    return ()
 
 
 def _status(
-    facts: Facts, repairs: Part, size: Part, notices: tuple[Notice, ...]
+    facts: Facts, size: Part, slowed: Pacing | None, changed: Direction | None
 ) -> ImChatClusterStatus:
     snapshot = facts.snapshot
-    ready = len(scaling.rotation(snapshot.gateways, facts.drained))
-    verdicts = (
-        _ready(facts, ready),
-        _metrics(facts),
-        size.verdict,
-        repairs.verdict,
-        maintenance_verdict(facts.maintenance),
-    )
     begun = {d.uid for d in facts.drains}
-    after = ImChatClusterStatus(
+    wanted = size.resize or size.recommendation
+    return ImChatClusterStatus(
         observed_generation=snapshot.cluster.generation,
         observed_at=snapshot.now,
         replicas=facts.target.replicas,
-        ready_replicas=ready,
-        desired_replicas=size.resize.to if size.resize else facts.target.replicas,
+        ready_replicas=len(facts.members),
+        desired_replicas=wanted.to if wanted else facts.target.replicas,
         streaks=facts.running,
         suspects=tuple(p.suspect for p in facts.ill if p.gateway.uid not in begun)[:MOST_SUSPECTS],
         drains=facts.drains,
         resize=size.resize,
+        last_resizes=permissions.last_resizes(snapshot, changed),
+        recommendation=size.recommendation,
+        last_rebalance=rebalancing.last_rebalance(facts),
+        conflict=facts.owner.conflict,
+        pacing=slowed,
+        blindness=facts.blindness,
+        peaks=floors.peaks(snapshot, facts.load),
     )
-    return _recorded(snapshot, facts.id, after, verdicts, notices)
 
 
 def _recorded(
@@ -203,7 +211,7 @@ def _recorded(
     """Add the conditions, and the Events to post, to a new status."""
     before = snapshot.history
     states = conditions(before.conditions, verdicts, snapshot.cluster.generation, snapshot.now)
-    told = announcements(_subject(snapshot), before.conditions, states)
+    told = announcements(snapshot.cluster.subject, before.conditions, states)
     events = (
         *(e for e in before.pending_events if e.name not in snapshot.posted),
         *pending_events(id_, (*told, *notices), snapshot.now),
@@ -232,13 +240,14 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
         type="Ready", status="False", reason=Reason.SPEC_INVALID, message=f"spec: {why}"
     )
     states = conditions(history.conditions, (verdict,), cluster.generation, now)
-    subject = Subject(kind="ImChatCluster", name=cluster.name, uid=cluster.uid)
-    told = announcements(subject, history.conditions, states)
+    told = announcements(cluster.subject, history.conditions, states)
     status = history.model_copy(
         update={
             "conditions": states,
             "observed_generation": cluster.generation,
-            "pending_events": (*history.pending_events, *pending_events(id_, told, now)),
+            "pending_events": (*history.pending_events, *pending_events(id_, told, now))[
+                -MOST_PENDING:
+            ],
         }
     )
     return Decision(id=id_, actions=(), status=status, next_check=_INVALID_CHECK)
@@ -257,7 +266,9 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
         maintenance_verdict(found),
     )
     after = ImChatClusterStatus(
-        observed_generation=snapshot.cluster.generation, observed_at=snapshot.now
+        observed_generation=snapshot.cluster.generation,
+        observed_at=snapshot.now,
+        peaks=snapshot.history.peaks,  # what took a season to learn
     )
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
     status = _recorded(snapshot, id_, after, verdicts, ())
@@ -269,6 +280,7 @@ def _next_check(facts: Facts) -> timedelta:
     if facts.drains or facts.ill:
         wait = min(wait, _DRAIN_CHECK)
     change = facts.maintenance.next_change
-    if change is not None:
-        wait = min(wait, change - facts.snapshot.now + _BOUNDARY_MARGIN)
+    for moment in (change, floors.next_event(facts.snapshot)):
+        if moment is not None:
+            wait = min(wait, moment - facts.snapshot.now + _BOUNDARY_MARGIN)
     return max(wait, _BOUNDARY_MARGIN)

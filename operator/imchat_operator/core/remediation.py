@@ -17,7 +17,7 @@ def repaired(facts: Facts) -> Part:
     begun = () if hold else due[: max(0, room)]
     new = tuple(_repair(facts, p) for p in begun)
     return Part(
-        verdict=_verdict(facts, (*active, *new), hold),
+        verdicts=(_verdict(facts, (*active, *new), hold),),
         actions=isolation(tuple(p.gateway for p in begun)),
         notices=tuple(
             n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)

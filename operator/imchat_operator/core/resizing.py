@@ -15,15 +15,31 @@ from imchat_operator.core.decision import (
     Reason,
     Scale,
     SetDeletionCost,
-    Subject,
 )
-from imchat_operator.core.scaling import Unknown, Utilization, is_too_much_for, max_gap
+from imchat_operator.core.load import Load, Unknown, Utilization
+from imchat_operator.core.scaling import Floor, amount_text, is_too_much_for, max_gap
 from imchat_operator.core.snapshot import Gateway, Snapshot, Target
-from imchat_operator.core.windows import Maintenance
-from imchat_operator.models import Drain, Phase, Purpose, Resize
+from imchat_operator.models import (
+    Direction,
+    Drain,
+    ImChatClusterSpec,
+    Phase,
+    Purpose,
+    Resize,
+)
+from imchat_operator.units import duration_text
 
 # What kube-controller-manager ranks victims by, among pods that are equally (un)ready.
 VICTIM_COST = -1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """Why the size must not go up, or down, in words; empty where it may. And the smallest size."""
+
+    up: str
+    down: str
+    floor: Floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +51,11 @@ class Progress:
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
     finished: bool = False
+    changed: Direction | None = None
 
 
 def advance(
-    snapshot: Snapshot,
-    target: Target,
-    drains: tuple[Drain, ...],
-    load: Utilization | Unknown,
-    maintenance: Maintenance,
+    snapshot: Snapshot, target: Target, drains: tuple[Drain, ...], load: Load, holds: Holds
 ) -> Progress:
     """Return the next step of the change of size that the status records, if there is one."""
     resize = snapshot.history.resize
@@ -53,10 +66,10 @@ def advance(
         why = f"somebody else set {target.replicas} replicas meanwhile, which is left as it is"
         return _given_up(snapshot, resize, drains, Reason.RESIZE_OVERTAKEN, why)
     if resize.to > resize.from_:
-        return _growing(snapshot, target, resize, drains)
+        return _growing(snapshot, target, resize, drains, holds)
     if target.replicas == resize.to:
         return _leaving(snapshot, resize, drains)
-    objection = _objection(snapshot, resize, drains, load, maintenance)
+    objection = _objection(snapshot, resize, drains, load, holds)
     if objection:
         return _given_up(snapshot, resize, drains, Reason.SCALE_DOWN_UNDONE, objection)
     return _shrinking(snapshot, target, resize, drains, load)
@@ -64,13 +77,10 @@ def advance(
 
 def resize_notice(snapshot: Snapshot, resize: Resize, reason: Reason, message: str) -> Notice:
     """Return an Event about a change of size."""
-    warning = reason in {Reason.WRONG_VICTIM, Reason.RESIZE_OVERTAKEN}
-    cluster = snapshot.cluster
-    return Notice(
-        subject=Subject(kind="ImChatCluster", name=cluster.name, uid=cluster.uid),
-        reason=reason,
-        message=f"{resize.from_} → {resize.to} gateways: {message}",
-        type="Warning" if warning else "Normal",
+    return snapshot.cluster.notice(
+        reason,
+        f"{resize.from_} → {resize.to} gateways: {message}",
+        warning=reason in {Reason.WRONG_VICTIM, Reason.RESIZE_OVERTAKEN},
     )
 
 
@@ -83,11 +93,11 @@ def _others(drains: tuple[Drain, ...]) -> tuple[Drain, ...]:
 
 
 def _growing(
-    snapshot: Snapshot, target: Target, resize: Resize, drains: tuple[Drain, ...]
+    snapshot: Snapshot, target: Target, resize: Resize, drains: tuple[Drain, ...], holds: Holds
 ) -> Progress:
     if target.replicas == resize.to:
-        return Progress(resize=None, drains=drains, finished=True)
-    if snapshot.autoscalers:
+        return Progress(resize=None, drains=drains, finished=True, changed=Direction.UP)
+    if holds.up:
         return Progress(resize=None, drains=drains)
     is_old = snapshot.now - resize.at > max_gap(snapshot.spec.metrics)
     if is_old or resize.to > snapshot.spec.max_replicas:
@@ -101,24 +111,34 @@ def _scale(target: Target, resize: Resize) -> Scale:
 
 
 def _objection(
-    snapshot: Snapshot,
-    resize: Resize,
-    drains: tuple[Drain, ...],
-    load: Utilization | Unknown,
-    maintenance: Maintenance,
+    snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...], load: Load, holds: Holds
 ) -> str:
     """Return why a scale-down should not go on, or nothing."""
-    if snapshot.autoscalers:
-        return f"undone, HorizontalPodAutoscaler {snapshot.autoscalers[0]} scales the target too"
-    if maintenance.holds:
-        return f"undone, {maintenance.until}"
+    if holds.down:
+        return f"undone, {holds.down}"
     if len(_victims(drains)) != resize.from_ - resize.to:
         return "undone, a gateway that was to leave was deleted by somebody else"
-    if isinstance(load, Utilization) and is_too_much_for(load, resize.to, snapshot.spec):
-        return f"undone, the load is back ({load.connections} connections)"
-    if resize.to < snapshot.spec.min_replicas:
-        return f"undone, minReplicas is {snapshot.spec.min_replicas} now"
-    return ""
+    if isinstance(load, Utilization) and is_too_much_for(load.load, load, resize.to, snapshot.spec):
+        return f"undone, the load is back ({amount_text(load.load)} {load.unit})"
+    if resize.to < holds.floor.replicas:
+        return f"undone, {holds.floor.why} now"
+    return _obstacle(snapshot, resize, drains, load)
+
+
+def _obstacle(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...], load: Load) -> str:
+    """Return what has kept drained victims from leaving for too long, or nothing."""
+    limit = snapshot.spec.draining.deadline
+    if not _is_drained(resize, drains):
+        return ""
+    if snapshot.now - max(d.phase_since for d in _victims(drains)) < limit:
+        return ""
+    if _may_be_too_much(load, resize, snapshot.spec):
+        return f"undone, the load is not known well enough for {duration_text(limit)}"
+    uids = {d.uid for d in drains}
+    first = [g.name for g in snapshot.gateways if g.uid not in uids and (g.pending or not g.ready)]
+    names = ", ".join(first)
+    lasted = duration_text(limit)
+    return f"undone, {names} is not ready for {lasted} and would leave instead" if first else ""
 
 
 def _is_drained(resize: Resize, drains: tuple[Drain, ...]) -> bool:
@@ -143,7 +163,7 @@ def _shrinking(
     target: Target,
     resize: Resize,
     drains: tuple[Drain, ...],
-    load: Utilization | Unknown,
+    load: Load,
 ) -> Progress:
     by_uid = {g.uid: g for g in snapshot.gateways}
     leaving = [by_uid[d.uid] for d in _victims(drains) if d.uid in by_uid]
@@ -158,9 +178,17 @@ def _shrinking(
         staying = [g for g in snapshot.gateways if g not in leaving and not g.terminating]
         if _goes_first(staying, leaving):
             return Progress(resize=resize, drains=drains)
-    if isinstance(load, Unknown) or not _is_drained(resize, drains):
+    if not _is_drained(resize, drains) or _may_be_too_much(load, resize, snapshot.spec):
         return Progress(resize=resize, drains=drains)
     return Progress(resize=resize, drains=drains, actions=(_scale(target, resize),))
+
+
+def _may_be_too_much(load: Load, resize: Resize, spec: ImChatClusterSpec) -> bool:
+    """Whether what is not known of the load could be more than those that stay can carry."""
+    if isinstance(load, Unknown):
+        return True
+    signals = (load, *load.others)
+    return any(is_too_much_for(one.most, one, resize.to, spec) for one in signals)
 
 
 def _goes_first(staying: Sequence[Gateway], leaving: Sequence[Gateway]) -> bool:
@@ -186,4 +214,10 @@ def _leaving(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...]) -> P
     if spared:
         why = f"{', '.join(spared)} was drained, but another gateway was removed in its place"
         notices = [resize_notice(snapshot, resize, Reason.WRONG_VICTIM, why)]
-    return Progress(resize=None, drains=_others(drains), notices=tuple(notices), finished=True)
+    return Progress(
+        resize=None,
+        drains=_others(drains),
+        notices=tuple(notices),
+        finished=True,
+        changed=Direction.DOWN,
+    )

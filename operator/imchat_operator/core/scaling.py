@@ -1,16 +1,18 @@
-"""How loaded the fleet is, for how long, and what size it should have.
+"""For how long the fleet has been how loaded, and what size it should have.
 
-Utilization is client connections in percent of what the gateways in rotation can hold. A rule
-`above 70 for 15m` is met strictly above 70, and sustained when the first and the latest sample
-of an unbroken streak lie at least 15 minutes apart. A sample on the threshold ends the streak; no
-sample (unknown load) neither feeds nor ends it, until the gap gets longer than `max_gap`.
+A rule `above 70 for 15m` is met strictly above 70, and sustained when the first and the latest
+sample of an unbroken streak lie at least 15 minutes apart. A sample on the threshold ends the
+streak. A sample that can't tell (the load is not known, or the missing figures could turn the
+answer) neither feeds nor ends it, until the gap gets longer than `max_gap`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, isinf
 
-from imchat_operator.core.snapshot import Gateway, Reported
+from imchat_operator.core.decision import Reason
+from imchat_operator.core.load import Load, Unknown, Utilization
+from imchat_operator.core.snapshot import Gateway
 from imchat_operator.models import (
     ImChatClusterSpec,
     Metrics,
@@ -20,83 +22,10 @@ from imchat_operator.models import (
 )
 from imchat_operator.units import duration_text
 
-# Share of the gateways in rotation that must report before their load is believed, in percent.
-COVERAGE = 80
-# Handbook, capacity targets: connections at most 80 % of the maximum. Headroom is measured
-# against it: after `failureHeadroom` losses, the rest is not above it.
-CAPACITY_TARGET = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utilization:
-    """The load of the fleet.
-
-    Attributes:
-        connections: client connections, estimated for gateways that did not report.
-        capacity: connections that one gateway can hold (mean).
-        rotation: gateways that take connections.
-    """
-
-    connections: int
-    capacity: int
-    rotation: int
-
-    @property
-    def percent(self) -> float:
-        """Connections in percent of what the gateways in rotation can hold."""
-        return 100 * self.connections / (self.capacity * self.rotation)
-
-    @property
-    def text(self) -> str:
-        """The figure as conditions and Events show it."""
-        return f"{self.percent:.0f}%, connections"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """The load can't be told, and why."""
-
-    why: str
-
-
-def rotation(gateways: tuple[Gateway, ...], drained: frozenset[str]) -> tuple[Gateway, ...]:
-    """Return the gateways that take new connections."""
-    return tuple(
-        g
-        for g in gateways
-        if g.ready and not g.terminating and g.accepting is not False and g.uid not in drained
-    )
-
-
-def utilization(gateways: tuple[Gateway, ...], drained: frozenset[str]) -> Utilization | Unknown:
-    """Return the load of the fleet.
-
-    Connections on gateways out of rotation (drained, unready) count as load, since they will come
-    back to the others; the capacity of such gateways does not count.
-    """
-    in_rotation = rotation(gateways, drained)
-    readings = [g.reading for g in in_rotation if isinstance(g.reading, Reported)]
-    if not in_rotation:
-        return Unknown(why="no gateway takes connections")
-    if len(readings) * 100 < COVERAGE * len(in_rotation):
-        return Unknown(
-            why=f"{len(readings)} of {len(in_rotation)} gateways report their connections, "
-            f"{COVERAGE}% are needed"
-        )
-    capacity = sum(r.capacity for r in readings) // len(readings)
-    if capacity <= 0:
-        return Unknown(why="the gateways report a maximum of 0 connections")
-    mean = sum(r.connections for r in readings) / len(readings)
-    inside = {g.uid for g in in_rotation}
-    elsewhere = sum(g.connections for g in gateways if g.uid not in inside and not g.terminating)
-    return Utilization(
-        connections=round(mean * len(in_rotation)) + elsewhere,
-        capacity=capacity,
-        rotation=len(in_rotation),
-    )
-
-
 Rule = ScaleUpRule | ScaleDownRule
+
+# From here on gateways refuse clients, in percent: the load is what they can hold, or any more.
+_FULL = 98
 
 
 def rules(spec: ImChatClusterSpec) -> tuple[Rule, ...]:
@@ -113,13 +42,19 @@ def rule_text(rule: Rule) -> str:
             return f"below {below}% for {duration_text(rule.for_)}"
 
 
-def is_met(rule: Rule, percent: float) -> bool:
-    """Return whether a sample meets a rule: strictly above, strictly below."""
+def is_met(rule: Rule, load: Load) -> bool | None:
+    """Return whether a sample meets a rule: strictly above, strictly below; None if it can't tell.
+
+    The answer has to be the same by the least load and by the most (load.py).
+    """
+    if isinstance(load, Unknown):
+        return None
     match rule:
         case ScaleUpRule(above=above):
-            return percent > above
+            by_least, by_most = load.least_percent > above, load.most_percent > above
         case ScaleDownRule(below=below):
-            return percent < below
+            by_least, by_most = load.least_percent < below, load.most_percent < below
+    return by_least if by_least == by_most else None
 
 
 def max_gap(metrics: Metrics) -> timedelta:
@@ -128,14 +63,14 @@ def max_gap(metrics: Metrics) -> timedelta:
     Samples are written to status every second interval, so that the gap seen after a restart
     is up to two intervals longer than the real one.
     """
-    return 4 * metrics.interval
+    return metrics.max_gap or 4 * metrics.interval
 
 
 def streaks(
     spec: ImChatClusterSpec,
     replicas: int,
     before: tuple[Streak, ...],
-    load: Utilization | Unknown,
+    load: Load,
     sampled_at: datetime,
 ) -> tuple[Streak, ...]:
     """Return the streaks after one more sample; the same sample again changes nothing.
@@ -151,67 +86,106 @@ def streaks(
             continue
         name = rule_text(rule)
         streak = known.get(name)
-        match load:
-            case Unknown():
-                if streak is not None:
-                    result.append(streak)
-            case Utilization() if is_met(rule, load.percent):
-                since = streak.since if streak is not None else sampled_at
-                result.append(Streak(rule=name, since=since, last=sampled_at))
+        answer = is_met(rule, load)
+        if answer:
+            since = streak.since if streak is not None else sampled_at
+            result.append(Streak(rule=name, since=since, last=sampled_at))
+        elif answer is None and streak is not None:
+            result.append(streak)
     return tuple(result)
 
 
-def is_sustained(rule: Rule, running: tuple[Streak, ...]) -> bool:
-    """Return whether a rule's streak covers its whole time."""
-    return any(s.rule == rule_text(rule) and s.last - s.since >= rule.for_ for s in running)
+def is_sustained(rule: Rule, running: tuple[Streak, ...], load: Load) -> bool:
+    """Return whether a rule is met now, and its streak covers its whole time."""
+    name = rule_text(rule)
+    covers = any(s.rule == name and s.last - s.since >= rule.for_ for s in running)
+    return covers and is_met(rule, load) is True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A size below which the fleet must not be, whose it is, and why in words."""
+
+    replicas: int
+    reason: Reason
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """A number of gateways, and how it came about in words."""
+    """A number of gateways, how it came about in words, and the clamp that had the last word."""
 
     replicas: int
     why: str
+    clamp: Reason | None = None
+
+    def clamped(self, replicas: int, reason: Reason, why: str) -> "Size":
+        """Return the size after a clamp, which explains itself."""
+        return Size(replicas=replicas, why=f"{self.why}, {why}", clamp=reason)
 
 
-def desired_size(load: Utilization, spec: ImChatClusterSpec) -> Size:
-    """Return the size that brings the load to the target, with headroom, within the bounds.
+def desired_size(
+    amount: float, load: Utilization, spec: ImChatClusterSpec, floor: Floor
+) -> Size | None:
+    """Return the size that brings a load to the target, with headroom, within the bounds.
 
     Source: the HPA's ceil(load / target), on absolute load instead of a ratio of replicas, so that
-    gateways which are still starting are not asked for twice.
+    gateways which are still starting are not asked for twice. Full gateways hide what they
+    refuse: their number is at least doubled.
+
+    Args:
+        amount: the load, in the unit of `load.capacity`: its least or its most.
+        load: the signal that it is of.
+        spec: target, headroom and the largest size.
+        floor: the smallest size.
+
+    Returns:
+        None if the amount is infinite, as that of a signal that is not known.
     """
-    per_gateway = f"{load.connections} connections at {load.capacity} a gateway"
+    if isinf(amount):
+        return None
     target = spec.scaling.target
-    by_target = ceil(load.connections * 100 / (load.capacity * target))
+    by_target = ceil(round(amount * 100 / (load.capacity * target), 9))
     spare = spec.scaling.failure_headroom
-    by_headroom = ceil(load.connections * 100 / (load.capacity * CAPACITY_TARGET)) + spare
+    by_headroom = ceil(round(amount * 100 / (load.capacity * load.limit), 9)) + spare
+    per_gateway = f"{amount_text(amount)} {load.unit} at {amount_text(load.capacity)} a gateway"
     size = Size(replicas=by_target, why=f"{per_gateway} need {by_target} for {target}%")
     if by_headroom > by_target:
-        size = Size(
-            replicas=by_headroom,
-            why=f"{per_gateway} need {by_headroom} to stay at {CAPACITY_TARGET}% with {spare} lost",
-        )
-    if size.replicas < spec.min_replicas:
-        return Size(
-            replicas=spec.min_replicas, why=f"{size.why}, minReplicas is {spec.min_replicas}"
-        )
+        why = f"{per_gateway} need {by_headroom} to stay at {load.limit}% with {spare} lost"
+        size = Size(replicas=by_headroom, why=why, clamp=Reason.HEADROOM_KEPT)
+    doubled = 2 * load.rotation
+    if load.least_percent >= _FULL and size.replicas < doubled:
+        why = f"those {load.rotation} are full and refuse nobody knows how many: their double"
+        size = size.clamped(doubled, Reason.SATURATED, why)
+    if size.replicas < floor.replicas:
+        size = size.clamped(floor.replicas, floor.reason, floor.why)
     if size.replicas > spec.max_replicas:
-        return Size(
-            replicas=spec.max_replicas, why=f"{size.why}, maxReplicas is {spec.max_replicas}"
-        )
+        why = f"maxReplicas is {spec.max_replicas}"
+        size = size.clamped(spec.max_replicas, Reason.AT_MAXIMUM, why)
     return size
+
+
+def amount_text(amount: float) -> str:
+    """Return an amount of load to three digits, or to the unit."""
+    return f"{amount:.0f}" if amount >= 100 or amount == int(amount) else f"{amount:.3g}"  # noqa: PLR2004
 
 
 def victims(kind: str, in_rotation: tuple[Gateway, ...], count: int) -> tuple[Gateway, ...]:
     """Return the gateways that a scale-down removes: the least loaded that the target lets go.
 
-    A StatefulSet always removes its highest ordinals, whatever they carry.
+    A StatefulSet always removes its highest ordinals, whatever they carry. A gateway that does not
+    tell what it holds comes last.
     """
     if kind == "StatefulSet":
         ranked = sorted(in_rotation, key=lambda g: -_ordinal(g.name))
     else:
-        ranked = sorted(in_rotation, key=lambda g: (g.connections, g.name))
+        ranked = sorted(in_rotation, key=_burden)
     return tuple(ranked[:count])
+
+
+def _burden(gateway: Gateway) -> tuple[bool, int, str]:
+    known = gateway.known_connections
+    return known is None, known or 0, gateway.name
 
 
 def _ordinal(name: str) -> int:
@@ -219,12 +193,44 @@ def _ordinal(name: str) -> int:
     return int(tail) if tail.isdigit() else 0
 
 
-def is_too_much_for(load: Utilization, replicas: int, spec: ImChatClusterSpec) -> bool:
+def overload_after(load: Utilization, leaving: frozenset[str], most_percent: int) -> str:
+    """Return which remaining gateway would be above a limit if others left, or nothing.
+
+    What the others carry is shared evenly by those that stay; one without a figure counts as full.
+
+    Args:
+        load: one signal.
+        leaving: uids of the gateways that leave.
+        most_percent: the limit, of a gateway's own capacity.
+    """
+    staying = [f for f in load.figures if f.uid not in leaving]
+    count = load.rotation - len(leaving)
+    if len(staying) < count or count < 1:
+        return f"what {count - len(staying)} of the remaining gateways carry is not known"
+    share = (load.most - sum(f.value for f in staying)) / count
+    hottest = max(100 * (f.value + share) / f.capacity if f.capacity else 0 for f in staying)
+    if hottest <= most_percent:
+        return ""
+    return (
+        f"the fullest of the {count} that stay would be at {hottest:.0f}% {load.signal}, "
+        f"{most_percent}% is the most"
+    )
+
+
+def is_too_much_for(
+    amount: float, load: Utilization, replicas: int, spec: ImChatClusterSpec
+) -> bool:
     """Return whether a fleet of this size would be above a scale-up threshold at this load.
 
     Or full, with `failureHeadroom` gateways lost.
+
+    Args:
+        amount: the load, in the unit of `load.capacity`: its estimate or its most.
+        load: the signal that it is of.
+        replicas: the size in question.
+        spec: thresholds and headroom.
     """
-    percent = 100 * load.connections / (load.capacity * max(1, replicas))
+    percent = 100 * amount / (load.capacity * max(1, replicas))
     left = max(0, replicas - spec.scaling.failure_headroom)
-    is_full = load.connections > load.capacity * left
+    is_full = amount > load.capacity * left
     return is_full or any(percent > rule.above for rule in spec.scaling.scale_up)

@@ -5,70 +5,77 @@ from datetime import timedelta
 
 from imchat_operator.core import resizing, scaling
 from imchat_operator.core.decision import Reason, Scale, Verdict
+from imchat_operator.core.load import Unknown, Utilization
+from imchat_operator.core.permissions import Hold, hold
+from imchat_operator.core.scaling import Size
 from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
-from imchat_operator.models import Purpose, Resize
+from imchat_operator.models import (
+    Direction,
+    Mode,
+    Purpose,
+    Recommendation,
+    Resize,
+    ScaleDownRule,
+    ScaleUpRule,
+)
 from imchat_operator.units import duration_text
-
-# Victims of one scale-down: each is a record in status, which is bounded.
-_LARGEST_STEP = 16
 
 
 def sized(facts: Facts, progress: resizing.Progress) -> Part:
     """Return what happens to the fleet's size, after the change under way has made its step."""
-    spec, replicas = facts.snapshot.spec, facts.target.replicas
+    replicas = facts.target.replicas
     if progress.resize is not None:
         return _under_way(facts, progress.resize)
     left_alone = _left_alone(facts)
     if left_alone is not None:
         return left_alone
-    if progress.finished:
+    if progress.finished or facts.owner.changed:
         return _stay(facts, Reason.STEADY, f"{replicas} gateways; streaks begin anew")
-    if replicas < spec.min_replicas:
-        why = f"minReplicas is {spec.min_replicas}"
-        return _grow(facts, scaling.Size(replicas=spec.min_replicas, why=why))
-    if isinstance(facts.load, scaling.Unknown):
+    if replicas < facts.floor.replicas:
+        size = Size(replicas=facts.floor.replicas, why=facts.floor.why, clamp=facts.floor.reason)
+        return _grow(facts, size, hold(facts, Direction.UP, rests=False))
+    if isinstance(facts.load, Unknown):
         return _unknown(facts, facts.load)
     return _by_rules(facts, facts.load)
 
 
 def _left_alone(facts: Facts) -> Part | None:
-    """Return why the size is somebody else's business, if it is."""
-    target = f"{facts.target.kind} {facts.target.name}"
-    if facts.snapshot.autoscalers:
-        names = ", ".join(facts.snapshot.autoscalers)
-        wins = f"HorizontalPodAutoscaler {names} scales {target} too and is left to win"
-        message = f"{wins}; healing goes on; delete it to have this policy scale"
-        return _stay(facts, Reason.SCALING_CONFLICT, message)
+    """Return why the size is not ours to change, if it is not."""
+    if facts.owner.rival:
+        return _stay(facts, Reason.SCALING_CONFLICT, facts.owner.rival)
     if facts.target.replicas == 0:
-        message = f"{target} is scaled to 0, which is left as it is"
+        message = f"{facts.target.kind} {facts.target.name} is scaled to 0, which is left as it is"
         return _stay(facts, Reason.SCALED_TO_ZERO, message)
+    if facts.snapshot.spec.scaling.mode is Mode.OBSERVE:
+        return _stay(facts, Reason.OBSERVING, f"scaling.mode is Observe; {_waiting_text(facts)}")
     return None
 
 
-def _by_rules(facts: Facts, load: scaling.Utilization) -> Part:
+def _by_rules(facts: Facts, load: Utilization) -> Part:
     spec = facts.snapshot.spec
-    size = scaling.desired_size(load, spec)
     for up in spec.scaling.scale_up:
-        if scaling.is_sustained(up, facts.running):
-            return _sustained_up(facts, load, up, size)
+        if scaling.is_sustained(up, facts.running, load):
+            return _sustained_up(facts, load, up)
     if facts.target.replicas > spec.max_replicas:
         why = f"maxReplicas is {spec.max_replicas}"
-        return _shrink(facts, load, scaling.Size(replicas=spec.max_replicas, why=why))
+        return _shrink(facts, load, Size(replicas=spec.max_replicas, why=why))
     for down in spec.scaling.scale_down:
-        if scaling.is_sustained(down, facts.running):
-            return _sustained_down(facts, load, down, size)
-    return _waiting(facts, load)
+        if scaling.is_sustained(down, facts.running, load):
+            return _sustained_down(facts, load, down)
+    return _waiting(facts)
 
 
-def _unknown(facts: Facts, load: scaling.Unknown) -> Part:
+def _unknown(facts: Facts, load: Unknown) -> Part:
     message = f"the load is not known: {load.why}"
+    if facts.blindness is not None and facts.blindness.fallback:
+        message += "; fallback: the size is held"
     verdict = Verdict(type="Scaling", status="Unknown", reason=Reason.WAITING, message=message)
-    return Part(verdict=verdict, drains=facts.drains)
+    return Part(verdicts=(verdict,), drains=facts.drains)
 
 
 def _stay(facts: Facts, reason: Reason, message: str) -> Part:
     verdict = Verdict(type="Scaling", status="False", reason=reason, message=message)
-    return Part(verdict=verdict, drains=facts.drains)
+    return Part(verdicts=(verdict,), drains=facts.drains)
 
 
 def _under_way(facts: Facts, resize: Resize) -> Part:
@@ -82,34 +89,49 @@ def _under_way(facts: Facts, resize: Resize) -> Part:
     message = "; ".join([f"{resize.from_} → {resize.to} gateways, {resize.cause}", *texts])
     reason = Reason.SCALING_UP if up else Reason.SCALING_DOWN
     verdict = Verdict(type="Scaling", status="True", reason=reason, message=message)
-    return Part(verdict=verdict, drains=facts.drains, resize=resize)
+    return Part(verdicts=(verdict,), drains=facts.drains, resize=resize)
 
 
-def _cause(load: scaling.Utilization, rule: scaling.Rule, size: scaling.Size) -> str:
-    return f"{scaling.rule_text(rule)} (now {load.text}); {size.why}"
+def _because(load: Utilization, rule: scaling.Rule, size: Size) -> Size:
+    return replace(size, why=f"{scaling.rule_text(rule)} (now {load.text}); {size.why}")
 
 
-def _sustained_up(
-    facts: Facts, load: scaling.Utilization, rule: scaling.Rule, size: scaling.Size
-) -> Part:
+def _sustained_up(facts: Facts, load: Utilization, rule: ScaleUpRule) -> Part:
+    spec = facts.snapshot.spec
+    sizes = [scaling.desired_size(o.least, o, spec, facts.floor) for o in (load, *load.others)]
+    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    if size is None:
+        return _waiting(facts)
+    size = _because(load, rule, size)
     if size.replicas > facts.target.replicas:
-        return _grow(facts, scaling.Size(replicas=size.replicas, why=_cause(load, rule, size)))
+        return _grow(facts, size, hold(facts, Direction.UP, rests=True))
     at_max = facts.target.replicas >= facts.snapshot.spec.max_replicas
-    reason = Reason.AT_MAXIMUM if at_max else Reason.SIZE_IS_RIGHT
-    return _stay(facts, reason, _cause(load, rule, size))
+    return _stay(facts, Reason.AT_MAXIMUM if at_max else Reason.SIZE_IS_RIGHT, size.why)
 
 
-def _sustained_down(
-    facts: Facts, load: scaling.Utilization, rule: scaling.Rule, size: scaling.Size
-) -> Part:
+def _sustained_down(facts: Facts, load: Utilization, rule: ScaleDownRule) -> Part:
+    spec = facts.snapshot.spec
+    sizes = [scaling.desired_size(o.most, o, spec, facts.floor) for o in (load, *load.others)]
+    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    if size is None:
+        return _waiting(facts)
+    size = _because(load, rule, size)
     if size.replicas < facts.target.replicas:
-        return _shrink(
-            facts, load, scaling.Size(replicas=size.replicas, why=_cause(load, rule, size))
-        )
-    return _stay(facts, Reason.SIZE_IS_RIGHT, f"{scaling.rule_text(rule)}; {size.why}")
+        return _shrink(facts, load, size)
+    return _stay(facts, size.clamp or Reason.SIZE_IS_RIGHT, size.why)
 
 
-def _grow(facts: Facts, size: scaling.Size) -> Part:
+def _grow(facts: Facts, size: Size, held: Hold | None) -> Part:
+    replicas = facts.target.replicas
+    most = replicas + facts.snapshot.spec.scaling.max_step.scale_up
+    if size.replicas > most:
+        why = f"maxStep.scaleUp is {most - replicas}"
+        size = size.clamped(most, Reason.STEP_LIMITED, why)
+    if held is not None:
+        wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
+        return _stay(facts, held.reason, f"{held.why}; {wish}")
+    if facts.snapshot.spec.scaling.mode is Mode.RECOMMEND:
+        return _recommended(facts, size)
     resize = _resize(facts, size)
     scale = Scale(from_=resize.from_, to=resize.to, resource_version=facts.target.resource_version)
     notice = resizing.resize_notice(facts.snapshot, resize, Reason.SCALING_UP, size.why)
@@ -119,7 +141,7 @@ def _grow(facts: Facts, size: scaling.Size) -> Part:
     return replace(_under_way(facts, resize), actions=(scale,), notices=notices)
 
 
-def _resize(facts: Facts, size: scaling.Size) -> Resize:
+def _resize(facts: Facts, size: Size) -> Resize:
     return Resize(
         id=facts.id,
         from_=facts.target.replicas,
@@ -129,21 +151,81 @@ def _resize(facts: Facts, size: scaling.Size) -> Resize:
     )
 
 
-def _shrink(facts: Facts, load: scaling.Utilization, size: scaling.Size) -> Part:
-    in_rotation = scaling.rotation(facts.snapshot.gateways, facts.drained)
-    wish = f"{facts.target.replicas} → {size.replicas} gateways wanted, {size.why}"
-    if facts.maintenance.holds:
-        return _stay(facts, Reason.HELD_BY_WINDOW, f"{facts.maintenance.until}: {wish}")
+def _recommended(facts: Facts, size: Size) -> Part:
+    """Tell what Auto would do; the same recommendation is told once."""
+    before, now = facts.snapshot.history.recommendation, facts.target.replicas
+    is_told = before is not None and (before.from_, before.to) == (now, size.replicas)
+    new = Recommendation(from_=now, to=size.replicas, cause=size.why[:512], at=facts.snapshot.now)
+    message = f"{now} → {size.replicas} gateways recommended, nothing is done: {size.why}"
+    notice = facts.snapshot.cluster.notice(Reason.SCALE_RECOMMENDED, message)
+    return replace(
+        _stay(facts, Reason.SCALE_RECOMMENDED, message),
+        notices=() if is_told else (notice,),
+        recommendation=before if is_told else new,
+    )
+
+
+def _shrink(facts: Facts, load: Utilization, size: Size) -> Part:
+    replicas, policy = facts.target.replicas, facts.snapshot.spec.scaling
+    wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
+    held = hold(facts, Direction.DOWN, rests=True) or _unrest(facts)
+    if held is not None:
+        return _stay(facts, held.reason, f"{held.why}: {wish}")
+    if replicas - size.replicas > policy.max_step.scale_down:
+        why = f"maxStep.scaleDown is {policy.max_step.scale_down}"
+        least = replicas - policy.max_step.scale_down
+        size = size.clamped(least, Reason.STEP_LIMITED, why)
+    if load.doubts:
+        return _stay(facts, Reason.METRICS_UNAVAILABLE, f"{'; '.join(load.doubts)}: {wish}")
+    fitting, overload = _fitting(facts, size)
+    if fitting is None:
+        return _stay(facts, Reason.SURVIVORS_OVERLOADED, f"{wish}; {overload}")
+    count, spec = fitting.replicas, facts.snapshot.spec
+    if any(scaling.is_too_much_for(o.most, o, count, spec) for o in (load, *load.others)):
+        return _stay(facts, Reason.HEADROOM_KEPT, f"{wish}; the rest could not carry the load")
+    return (
+        _recommended(facts, fitting) if policy.mode is Mode.RECOMMEND else _shrunk(facts, fitting)
+    )
+
+
+def _unrest(facts: Facts) -> Hold | None:
+    """Return what else disturbs the fleet: all disruptions share one budget."""
     if facts.ill or facts.drains:
-        return _stay(facts, Reason.WAITING, f"{wish}; waits until no gateway is ill or repaired")
-    if len(in_rotation) < facts.target.replicas:
-        waits = f"waits until all take connections ({len(in_rotation)} do)"
-        return _stay(facts, Reason.WAITING, f"{wish}; {waits}")
-    count = min(facts.target.replicas - size.replicas, _LARGEST_STEP)
-    size = scaling.Size(replicas=facts.target.replicas - count, why=size.why)
-    leaving = scaling.victims(facts.target.kind, in_rotation, count)
-    if scaling.is_too_much_for(load, size.replicas, facts.snapshot.spec):
-        return _stay(facts, Reason.WAITING, f"{wish}; the rest could not carry the load")
+        why = "waits until no gateway is ill, repaired or rebalanced"
+        return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
+    if len(facts.members) < facts.target.replicas:
+        why = f"waits until all take connections ({len(facts.members)} do)"
+        return Hold(reason=Reason.WAITING, why=why)
+    return None
+
+
+def _fitting(facts: Facts, size: Size) -> tuple[Size | None, str]:
+    """Return the smallest size, from the wanted one on, that overloads no gateway that stays.
+
+    Else None, and which one would be overloaded if a single gateway left.
+    """
+    replicas, scaling_spec = facts.target.replicas, facts.snapshot.spec.scaling
+    most = scaling_spec.target + scaling_spec.margin
+    overload = ""
+    for count in range(replicas - size.replicas, 0, -1):
+        leaving = scaling.victims(facts.target.kind, facts.members, count)
+        uids = frozenset(g.uid for g in leaving)
+        found = (
+            scaling.overload_after(one, uids, most)
+            for one in facts.loads
+            if isinstance(one, Utilization)
+        )
+        if not (objection := next(filter(None, found), "")):
+            if not overload:
+                return size, ""
+            return size.clamped(replicas - count, Reason.SURVIVORS_OVERLOADED, overload), ""
+        overload = objection
+    return None, overload
+
+
+def _shrunk(facts: Facts, size: Size) -> Part:
+    count = facts.target.replicas - size.replicas
+    leaving = scaling.victims(facts.target.kind, facts.members, count)
     resize = _resize(facts, size)
     new = tuple(new_drain(facts, g, Purpose.SCALE_DOWN, size.why) for g in leaving)
     names = ", ".join(f"{g.name} ({g.connections} connections)" for g in leaving)
@@ -153,21 +235,31 @@ def _shrink(facts: Facts, load: scaling.Utilization, size: scaling.Size) -> Part
     return replace(part, actions=isolation(leaving), notices=(notice,))
 
 
-def _waiting(facts: Facts, load: scaling.Utilization) -> Part:
+def _waiting(facts: Facts) -> Part:
+    replicas, least = facts.target.replicas, facts.floor
+    reason = Reason.STEADY
+    if facts.running:
+        reason = Reason.WAITING
+    elif replicas <= least.replicas:
+        reason = least.reason
+    return _stay(facts, reason, _waiting_text(facts))
+
+
+def _waiting_text(facts: Facts) -> str:
+    now = facts.load.text if isinstance(facts.load, Utilization) else facts.load.why
     texts = []
     for rule in scaling.rules(facts.snapshot.spec):
         name, _, whole = scaling.rule_text(rule).rpartition(" for ")
         for streak in facts.running:
             if streak.rule == scaling.rule_text(rule):
                 lasted = timedelta(seconds=int((streak.last - streak.since).total_seconds()))
-                texts.append(f"{name} for {duration_text(lasted)} of {whole} (now {load.text})")
+                texts.append(f"{name} for {duration_text(lasted)} of {whole} (now {now})")
     if texts:
-        return _stay(facts, Reason.WAITING, "; ".join(texts))
-    if facts.target.replicas <= facts.snapshot.spec.min_replicas:
-        message = f"the fleet has minReplicas {facts.snapshot.spec.min_replicas}"
-        return _stay(facts, Reason.AT_MINIMUM, message)
+        return "; ".join(texts)
+    if facts.target.replicas <= facts.floor.replicas:
+        return f"the fleet has what it needs at least: {facts.floor.why}"
     rules = [
         *(f"above {r.above}%" for r in facts.snapshot.spec.scaling.scale_up),
         *(f"below {r.below}%" for r in facts.snapshot.spec.scaling.scale_down),
     ]
-    return _stay(facts, Reason.STEADY, f"utilization is not {', nor '.join(rules)}")
+    return f"utilization is not {', nor '.join(rules)}"

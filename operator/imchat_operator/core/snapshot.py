@@ -4,19 +4,34 @@ The shell fills a Snapshot on every pass, the replay from a trace. `now` is a fi
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from imchat_operator.core.decision import Outcome
-from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, MaintenanceWindowSpec
+from imchat_operator.core.decision import Notice, Outcome, Reason, Subject
+from imchat_operator.models import (
+    ImChatClusterSpec,
+    ImChatClusterStatus,
+    MaintenanceWindowSpec,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A gateway's own figures: client connections held, most that it accepts, and its drain."""
+    """A gateway's own figures.
+
+    Attributes:
+        connections: client connections held.
+        capacity: most that it accepts.
+        draining: whether it refuses new ones because of a drain.
+        answer_time: how long it took to answer; None if that was not measured.
+        accept_rate: new connections a second since the sample before; None if that is not known.
+    """
 
     connections: int
     capacity: int
     draining: bool = False
+    answer_time: timedelta | None = None
+    accept_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +58,42 @@ class Unreadable:
 class NotAsked:
     """A gateway that can't be asked yet: it has no address."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One gateway's value of a signal, what is 100 % of it in the same unit, and when it was so."""
+
+    uid: str
+    value: float
+    capacity: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One signal's figures; a gateway without one is missing.
+
+    Attributes:
+        signal: its name, such as `cpu`.
+        unit: of values and capacities in words, such as `cores`.
+        base: what 100 % is, such as `requests`; empty where that goes without saying.
+    """
+
+    signal: str
+    unit: str
+    figures: tuple[Figure, ...]
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """A signal without figures, and why its source gave none."""
+
+    signal: str
+    why: str
+
+
+Measurement = Measured | Unmeasured
 
 Reading = Reported | Silent | Unreadable | NotAsked
 
@@ -86,12 +137,18 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The workload's scale, as its scale subresource tells it."""
+    """The workload's scale, as its scale subresource tells it.
+
+    Attributes:
+        manager: who set the replicas last, by its field manager; empty where that was not asked,
+            because nobody but the operator can have been it.
+    """
 
     kind: str
     name: str
     replicas: int
     resource_version: str
+    manager: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +160,25 @@ class TargetMissing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The ImChatCluster itself."""
+    """The ImChatCluster itself; of its annotations the operator's own."""
 
     namespace: str
     name: str
     uid: str
     generation: int
     labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    created_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+    @property
+    def subject(self) -> Subject:
+        """The object as Events refer to it."""
+        return Subject(kind="ImChatCluster", name=self.name, uid=self.uid)
+
+    def notice(self, reason: Reason, message: str, *, warning: bool = False) -> Notice:
+        """Return an Event about it."""
+        type_: Literal["Normal", "Warning"] = "Warning" if warning else "Normal"
+        return Notice(subject=self.subject, reason=reason, message=message, type=type_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +197,9 @@ class Snapshot:
 
     Attributes:
         sampled_at: when the gateways' readings were taken; not later than `now`.
+        measurements: the signals that the gateways' readings do not tell.
         history: the status as last written; what is under way continues from there.
-        autoscalers: names of the HorizontalPodAutoscalers that scale the same target.
+        autoscalers: what else scales the same target, such as `HorizontalPodAutoscaler web`.
         outcomes: what became of the previous pass's actions; empty after a restart.
         posted: names of pending Events known to be posted.
     """
@@ -143,5 +213,6 @@ class Snapshot:
     gateways: tuple[Gateway, ...] = ()
     windows: tuple[Window, ...] = ()
     autoscalers: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     posted: frozenset[str] = frozenset()

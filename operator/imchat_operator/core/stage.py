@@ -2,23 +2,33 @@
 
 from dataclasses import dataclass
 
-from imchat_operator.core.decision import Action, Notice, Scale, SetAccepting, Verdict
+from imchat_operator.core.decision import (
+    Action,
+    CancelDrain,
+    Notice,
+    Scale,
+    SetAccepting,
+    Verdict,
+)
 from imchat_operator.core.healing import Patient
-from imchat_operator.core.scaling import Unknown, Utilization
-from imchat_operator.core.snapshot import Gateway, Snapshot, Target
+from imchat_operator.core.load import Load, rotation
+from imchat_operator.core.ownership import Ownership
+from imchat_operator.core.scaling import Floor
+from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
 from imchat_operator.core.windows import Maintenance
-from imchat_operator.models import Drain, Phase, Purpose, Resize, Streak
+from imchat_operator.models import Blindness, Drain, Phase, Purpose, Recommendation, Resize, Streak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """What one stage contributes to a decision."""
 
-    verdict: Verdict
+    verdicts: tuple[Verdict, ...] = ()
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
     drains: tuple[Drain, ...] = ()
     resize: Resize | None = None
+    recommendation: Recommendation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +39,24 @@ class Facts:
     snapshot: Snapshot
     target: Target
     maintenance: Maintenance
-    load: Utilization | Unknown
+    owner: Ownership
+    loads: tuple[Load, ...]
+    load: Load
+    blindness: Blindness | None
+    floor: Floor
     running: tuple[Streak, ...]
     ill: tuple[Patient, ...]
     drains: tuple[Drain, ...]
 
     @property
     def drained(self) -> frozenset[str]:
-        """The uids of the gateways on their way out."""
+        """The uids of the gateways under drain."""
         return frozenset(d.uid for d in self.drains)
+
+    @property
+    def members(self) -> tuple[Gateway, ...]:
+        """The gateways that take new connections, or will again after a rebalance."""
+        return rotation(self.snapshot.gateways, self.drains)
 
 
 def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> Drain:
@@ -62,6 +81,16 @@ def isolation(gateways: tuple[Gateway, ...]) -> tuple[Action, ...]:
     return tuple(
         SetAccepting(pod=g.name, uid=g.uid, accepting=False) for g in gateways if g.accepting
     )
+
+
+def readmission(gateway: Gateway) -> tuple[Action, ...]:
+    """Return what has a gateway take connections again, if it does not."""
+    reading, actions = gateway.reading, list[Action]()
+    if isinstance(reading, Reported) and reading.draining:
+        actions.append(CancelDrain(pod=gateway.name, uid=gateway.uid))
+    if gateway.accepting is False:
+        actions.append(SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=True))
+    return tuple(actions)
 
 
 def drain_text(snapshot: Snapshot, drain: Drain) -> str:

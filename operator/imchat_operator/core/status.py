@@ -26,6 +26,11 @@ _ANNOUNCED = {
     Reason.WINDOW_CLOSED: ("Normal", False),
     Reason.SCALED_TO_ZERO: ("Warning", True),
     Reason.SCALING_CONFLICT: ("Warning", True),
+    Reason.AT_MAXIMUM: ("Warning", True),
+    Reason.PAUSED: ("Normal", True),
+    Reason.SURVIVORS_OVERLOADED: ("Normal", True),
+    Reason.CAPACITY_PRESSURE: ("Warning", True),
+    Reason.CAPACITY_SUFFICIENT: ("Normal", False),
     Reason.WINDOW_INVALID: ("Warning", True),
     Reason.WINDOW_SCHEDULED: ("Normal", True),
     Reason.WINDOW_ENDED: ("Normal", False),
@@ -65,6 +70,8 @@ def announcements(
         type_, also_first = _ANNOUNCED.get(Reason(condition.reason), ("", False))
         if old == condition.reason or not type_ or (old is None and not also_first):
             continue
+        if condition.reason == Reason.CAPACITY_SUFFICIENT and old != Reason.CAPACITY_PRESSURE:
+            continue
         notices.append(
             Notice(
                 subject=subject,
@@ -86,6 +93,9 @@ _ACTIONS = {
     Reason.GATEWAY_DRAINED: "Drain",
     Reason.CONNECTIONS_CUT: "Drain",
     Reason.GATEWAY_EVICTED: "Evict",
+    Reason.REBALANCING: "Rebalance",
+    Reason.REBALANCED: "Rebalance",
+    Reason.SCALE_RECOMMENDED: "Recommend",
 }
 
 
@@ -115,7 +125,13 @@ def worth_writing(snapshot: Snapshot, after: ImChatClusterStatus) -> ImChatClust
 def _lasting(status: ImChatClusterStatus) -> tuple[object, ...]:
     return (
         status.model_copy(
-            update={"observed_at": None, "conditions": (), "streaks": (), "pending_events": ()}
+            update={
+                "observed_at": None,
+                "conditions": (),
+                "streaks": (),
+                "pending_events": (),
+                "peaks": (),
+            }
         ),
         tuple((c.type, c.status, c.reason, c.observed_generation) for c in status.conditions),
         tuple((s.rule, s.since) for s in status.streaks),
@@ -127,4 +143,5 @@ def _figures(status: ImChatClusterStatus) -> tuple[object, ...]:
         tuple(c.message for c in status.conditions),
         tuple(s.last for s in status.streaks),
         tuple(e.name for e in status.pending_events),
+        status.peaks,
     )

@@ -51,17 +51,24 @@ def occurrence(window: Window, now: datetime) -> Occurrence | Invalid | None:
     """Return the opening that `now` lies in, or else the next one; None if there is none."""
     found: list[Occurrence] = []
     for number, schedule in enumerate(window.spec.schedules):
-        match _opening(schedule, window.created_at, now):
+        match next_opening(schedule, window.created_at, now):
             case Invalid(field=field, why=why):
                 return Invalid(field=f"spec.schedules[{number}].{field}", why=why)
-            case Occurrence() as opening:
-                found.append(opening)
+            case Occurrence() as found_one:
+                found.append(found_one)
     return min(found, default=None)
 
 
-def _opening(
+def next_opening(
     schedule: Schedule, created_at: datetime, now: datetime
 ) -> Occurrence | Invalid | None:
+    """Return the opening of a schedule that `now` lies in, or else the next one.
+
+    Args:
+        schedule: once, or by a rule.
+        created_at: when the object that has the schedule was made; a rule counts from that day.
+        now: a moment.
+    """
     if schedule.recurring is not None:
         return _recurrence(schedule.recurring, created_at, now)
     if schedule.once is not None and now < schedule.once.end:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pydantic import ConfigDict, Field
 
 from imchat_operator.models.base import Model, validations
+from imchat_operator.models.metrics import Metrics
+from imchat_operator.models.scaling import Scaling
 from imchat_operator.units import Duration, Percent, PositiveDuration
 
 READINESS_GATE = "imchat.dev/accepting-connections"
@@ -16,92 +18,6 @@ class TargetRef(Model):
     api_version: str = Field("apps/v1", max_length=128, description="API group and version.")
     kind: str = Field("Deployment", max_length=63, description="Any kind with a scale subresource.")
     name: str = Field(min_length=1, max_length=253, description="Name of the workload.")
-
-
-class PodMetrics(Model):
-    """What to read from each gateway's own metrics endpoint."""
-
-    path: str = Field("/metrics", max_length=256, pattern="^/", description="Path of the endpoint.")
-    connections: str = Field(
-        "imchat_gateway_connections",
-        max_length=128,
-        description="Gauge with the client connections that a gateway holds.",
-    )
-    max_connections: str = Field(
-        "imchat_gateway_connections_max",
-        max_length=128,
-        description="Gauge with the most client connections that a gateway accepts.",
-    )
-
-
-class Metrics(Model):
-    """Where utilization comes from: the gateways' own metrics, read by the operator."""
-
-    interval: PositiveDuration = Field(
-        timedelta(seconds=15),
-        description="Time between two samples. A gap longer than four of them restarts a streak.",
-    )
-    timeout: PositiveDuration = Field(
-        timedelta(seconds=2), description="How long a gateway may take to answer."
-    )
-    pods: PodMetrics = Field(PodMetrics(), description="The gateways' metrics endpoint.")
-
-
-class ScaleUpRule(Model):
-    """Scale up once utilization has stayed above a threshold for a while."""
-
-    above: Percent = Field(description="Utilization in percent; the rule asks for more than that.")
-    for_: Duration = Field(
-        alias="for", description="How long it has to stay there, without a sample to the contrary."
-    )
-
-
-class ScaleDownRule(Model):
-    """Scale down once utilization has stayed below a threshold for a while."""
-
-    below: Percent = Field(description="Utilization in percent; the rule asks for less than that.")
-    for_: Duration = Field(
-        alias="for", description="How long it has to stay there, without a sample to the contrary."
-    )
-
-
-_BANDS = {
-    "rule": "self.scaleDown.all(d, self.scaleUp.all(u, d.below < u.above))",
-    "message": "scaleDown[].below must be lower than every scaleUp[].above, "
-    "or the fleet would grow and shrink at the same load",
-    "fieldPath": ".scaleDown",
-}
-_TARGET_BAND = {
-    "rule": "self.scaleUp.all(u, self.target < u.above) "
-    "&& self.scaleDown.all(d, self.target >= d.below)",
-    "message": "target must lie between scaleDown[].below and scaleUp[].above, "
-    "or each change of size would call for the next",
-    "fieldPath": ".target",
-}
-
-
-class Scaling(Model):
-    """When the fleet grows and shrinks, and to what size."""
-
-    model_config = ConfigDict(json_schema_extra=validations(_BANDS, _TARGET_BAND))
-
-    target: Percent = Field(60, description="Utilization in percent that a change of size aims at.")
-    scale_up: tuple[ScaleUpRule, ...] = Field(
-        (ScaleUpRule(above=70, for_=timedelta(minutes=15)),),
-        max_length=8,
-        description="Any one of these rules is enough to scale up.",
-    )
-    scale_down: tuple[ScaleDownRule, ...] = Field(
-        (ScaleDownRule(below=30, for_=timedelta(hours=1)),),
-        max_length=8,
-        description="Any one of these rules is enough to scale down.",
-    )
-    failure_headroom: int = Field(
-        1,
-        ge=0,
-        le=100,
-        description="Gateways that may be lost without the rest being overloaded.",
-    )
 
 
 class Draining(Model):
@@ -116,6 +32,16 @@ class Draining(Model):
     )
     deadline: PositiveDuration = Field(
         timedelta(minutes=10), description="Longest drain; what is left then is cut and reported."
+    )
+    residual: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Connections that count as none, such as a monitor's own; they are cut.",
+    )
+    slow_above: PositiveDuration = Field(
+        timedelta(milliseconds=500),
+        description="Answer time of a remaining gateway above which drains slow down.",
     )
 
 
@@ -149,10 +75,33 @@ _SIZE = {
 }
 
 
+_TELLABLE = {
+    "rule": "self.metrics.source != 'Resource' "
+    "|| self.scaling.signals.all(s, s.type in ['CPU', 'Memory'])",
+    "message": "source Resource tells CPU and Memory only: choose such signals or another source",
+    "fieldPath": ".scaling.signals",
+}
+_GIVEN_METRIC = {
+    "rule": "self.metrics.source != 'Pods' || self.scaling.signals.all("
+    "s, !(s.type in ['Network', 'Disk']) || (has(s.query) && s.query != ''))",
+    "message": "with source Pods a signal of type Network or Disk needs query: "
+    "the name of the gateway's metric",
+    "fieldPath": ".scaling.signals",
+}
+_KNOWN_QUERY = {
+    "rule": "self.metrics.source != 'Prometheus' || self.scaling.signals.all("
+    "s, s.type != 'Disk' || (has(s.query) && s.query != ''))",
+    "message": "with source Prometheus a signal of type Disk needs query: PromQL by pod",
+    "fieldPath": ".scaling.signals",
+}
+
+
 class ImChatClusterSpec(Model):
     """A fleet of WebSocket gateways to heal and scale."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_SIZE))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_SIZE, _TELLABLE, _GIVEN_METRIC, _KNOWN_QUERY)
+    )
 
     target_ref: TargetRef = Field(description="The workload that runs the gateways.")
     min_replicas: int = Field(2, ge=1, le=1000, description="The fleet is never smaller.")

@@ -6,7 +6,11 @@ from typing import Literal
 from pydantic import Field
 
 from imchat_operator.models.base import Condition, Model
+from imchat_operator.models.scaling import Direction
 from imchat_operator.units import Instant
+
+# Parts that a season is divided into, each with the peak seen in it.
+MOST_SLOTS = 96
 
 
 class Streak(Model):
@@ -31,6 +35,7 @@ class Purpose(StrEnum):
 
     SCALE_DOWN = "ScaleDown"
     HEALING = "Healing"
+    REBALANCE = "Rebalance"
 
 
 class Phase(StrEnum):
@@ -40,6 +45,7 @@ class Phase(StrEnum):
     DRAINING = "Draining"  # connections are closed at the configured pace
     REMOVING = "Removing"  # empty, out of reach or out of time: the pod is on its way out
     REPLACING = "Replacing"  # gone; its replacement is awaited
+    RETURNING = "Returning"  # takes connections again; its readiness is awaited
 
 
 class Drain(Model):
@@ -59,6 +65,7 @@ class Drain(Model):
     )
     silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
+    keep: int = Field(0, ge=0, description="Connections that stay: the fair share in a rebalance.")
 
 
 class Resize(Model):
@@ -69,6 +76,63 @@ class Resize(Model):
     to: int
     cause: str = Field(max_length=512)
     at: Instant
+
+
+class LastResize(Model):
+    """The latest change of size in one direction, from which its cool-down counts."""
+
+    direction: Direction
+    at: Instant
+
+
+class LastRebalance(Model):
+    """When the latest rebalance began, and what the emptiest gateway held then."""
+
+    at: Instant
+    least: int
+
+
+class Recommendation(Model):
+    """The change of size that would be made, were `scaling.mode` Auto."""
+
+    from_: int = Field(alias="from")
+    to: int
+    cause: str = Field(max_length=512)
+    at: Instant
+
+
+class Conflict(Model):
+    """Another owner of the replica count, whose change is left to win."""
+
+    manager: str = Field(
+        max_length=256, description="Its field manager, such as argocd-controller."
+    )
+    replicas: int
+    since: Instant
+    generation: int = Field(description="Of the ImChatCluster then; a later one takes over again.")
+
+
+class Pacing(Model):
+    """The pace that drains were slowed down to, because the remaining gateways suffer."""
+
+    connections_per_second: int
+    at: Instant
+
+
+class Blindness(Model):
+    """A time in which the load is not known."""
+
+    since: Instant
+    fallback: bool = False
+
+
+class Peak(Model):
+    """The most that was needed in one part of the season, in thousandths of a gateway."""
+
+    slot: int = Field(ge=0, lt=MOST_SLOTS)
+    period: int = Field(description="Number of the season in which it was seen, since 1970.")
+    load: int = Field(ge=0)
+    before: int = Field(0, ge=0, description="The same, one season earlier.")
 
 
 class PendingEvent(Model):
@@ -107,4 +171,11 @@ class ImChatClusterStatus(Model):
     suspects: tuple[Suspect, ...] = Field((), max_length=MOST_SUSPECTS)
     drains: tuple[Drain, ...] = Field((), max_length=32)
     resize: Resize | None = None
+    last_resizes: tuple[LastResize, ...] = Field((), max_length=2)
+    recommendation: Recommendation | None = None
+    last_rebalance: LastRebalance | None = None
+    conflict: Conflict | None = None
+    pacing: Pacing | None = None
+    blindness: Blindness | None = Field(None, description="Set while the load is not known.")
+    peaks: tuple[Peak, ...] = Field((), max_length=MOST_SLOTS)
     pending_events: tuple[PendingEvent, ...] = Field((), max_length=MOST_PENDING)

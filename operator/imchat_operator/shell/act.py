@@ -16,6 +16,7 @@ from imchat_operator.core.decision import (
     SetDeletionCost,
     StartDrain,
 )
+from imchat_operator.core.ownership import OURSELVES
 from imchat_operator.models import READINESS_GATE
 from imchat_operator.shell.gateway import Address, Gateways, RefusedError
 from imchat_operator.shell.kube import (
@@ -121,7 +122,9 @@ class Actor:
             "metadata": {"resourceVersion": action.resource_version},
             "spec": {"replicas": action.to},
         }
-        await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        # By this name managedFields tell our changes from everybody else's.
+        query = {"fieldManager": OURSELVES}
+        await self._api.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
 
 
 def _known(addresses: Mapping[str, Address], uid: str) -> Address:

@@ -4,7 +4,10 @@ A gateway is asked at its pod's address only, redirects are not followed, and an
 in size and time, so that a broken one costs no more than its time-out.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +22,7 @@ _LARGEST_ANSWER = 1 << 20
 _LONGEST_REASON = 200
 _DRAIN_TIMEOUT = 5.0
 _DRAINING = "imchat_gateway_draining"
+ACCEPTED = "imchat_gateway_connections_accepted_total"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,15 @@ class Address:
         return f"http://{host}:{self.port}{path}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scrape:
+    """What a gateway's metrics say: its figures, the other values asked for, and in what time."""
+
+    reading: Reported | Silent | Unreadable
+    values: Mapping[str, float] = field(default_factory=dict)
+    took: timedelta = timedelta()
+
+
 class RefusedError(Exception):
     """A gateway did not do what it was asked, with the reason in words."""
 
@@ -46,8 +59,9 @@ class Gateways:
     """Client of all gateways; an async context manager."""
 
     def __init__(self) -> None:
-        # One connection per request: a kept one would be one more thing that dies with a pod.
-        connector = aiohttp.TCPConnector(limit=64, force_close=True)
+        # One connection per request: a kept one would be one more thing that dies with a pod. No
+        # limit of them: waiting for the hung ones of others would count as a gateway's own silence.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -61,16 +75,27 @@ class Gateways:
     ) -> None:
         await self._session.close()
 
-    async def read(self, address: Address, metrics: Metrics) -> Reported | Silent | Unreadable:
-        """Return a gateway's figures, or why it gave none."""
-        url = address.url(metrics.pods.path)
+    async def scrape(
+        self, address: Address, metrics: Metrics, more: Collection[str] = ()
+    ) -> Scrape:
+        """Return a gateway's figures, or why it gave none.
+
+        Args:
+            address: where it answers.
+            metrics: what its figures are called, and how long it may take.
+            more: names of further metrics of interest.
+        """
+        began = time.monotonic()
         try:
+            url = address.url(metrics.pods.path)
             text = await self._sent("GET", url, metrics.timeout.total_seconds())
-            return _figures(text, metrics)
+            took = timedelta(seconds=time.monotonic() - began)
+            values = _values(text, {*_names(metrics), *more})
         except UnansweredError as error:
-            return Silent(why=str(error))
+            return Scrape(reading=Silent(why=str(error)))
         except RefusedError as error:
-            return Unreadable(why=str(error))
+            return Scrape(reading=Unreadable(why=str(error)))
+        return Scrape(reading=_reading(values, metrics), values=values, took=took)
 
     async def start_drain(self, address: Address, action: StartDrain) -> None:
         """Have a gateway close its connections; asking again changes nothing.
@@ -82,6 +107,8 @@ class Gateways:
             "connectionsPerSecond": action.connections_per_second,
             "deadlineSeconds": action.deadline.total_seconds(),
         }
+        if action.keep:
+            body["keepConnections"] = action.keep
         await self._sent("POST", address.url("/drain"), _DRAIN_TIMEOUT, body)
 
     async def cancel_drain(self, address: Address) -> None:
@@ -116,8 +143,17 @@ class Gateways:
             raise UnansweredError(f"broke off: {type(error).__name__}") from error
 
 
-def _figures(text: str, metrics: Metrics) -> Reported | Unreadable:
-    wanted = {metrics.pods.connections, metrics.pods.max_connections, _DRAINING}
+def _names(metrics: Metrics) -> frozenset[str]:
+    pods = metrics.pods
+    return frozenset({pods.connections, pods.max_connections, _DRAINING, ACCEPTED})
+
+
+def _values(text: str, wanted: Collection[str]) -> dict[str, float]:
+    """Return the values of the metrics with these names, summed over their labels.
+
+    Raises:
+        RefusedError: this is no Prometheus text.
+    """
     found: dict[str, float] = {}
     # The parser is slow, and a gateway may have a megabyte of other metrics.
     lines = "".join(f"{t}\n" for t in text.splitlines() if t.startswith(tuple(wanted)))
@@ -126,12 +162,20 @@ def _figures(text: str, metrics: Metrics) -> Reported | Unreadable:
             for sample in family.samples:
                 if sample.name in wanted:
                     found[sample.name] = found.get(sample.name, 0) + sample.value
-        return Reported(
-            connections=int(found[metrics.pods.connections]),
-            capacity=int(found[metrics.pods.max_connections]),
-            draining=found.get(_DRAINING, 0) > 0,
-        )
+    except ValueError as error:
+        raise RefusedError(f"its metrics can't be read: {error}"[:_LONGEST_REASON]) from error
+    return found
+
+
+def _reading(values: Mapping[str, float], metrics: Metrics) -> Reported | Unreadable:
+    try:
+        connections = int(values[metrics.pods.connections])
+        capacity = int(values[metrics.pods.max_connections])
     except KeyError as error:
         return Unreadable(why=f"its metrics lack {error.args[0]}")
-    except (ValueError, OverflowError) as error:  # no Prometheus text; NaN; infinity
+    except (ValueError, OverflowError) as error:  # NaN; infinity
         return Unreadable(why=f"its metrics can't be read: {error}"[:_LONGEST_REASON])
+    if connections < 0 or capacity < 0:
+        return Unreadable(why=f"its metrics say {connections} of {capacity} connections")
+    draining = values.get(_DRAINING, 0) > 0
+    return Reported(connections=connections, capacity=capacity, draining=draining)

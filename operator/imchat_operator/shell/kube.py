@@ -75,6 +75,7 @@ class Resource:
 PODS = Resource(group="", version="v1", plural="pods")
 NODES = Resource(group="", version="v1", plural="nodes")
 AUTOSCALERS = Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers")
+POD_METRICS = Resource(group="metrics.k8s.io", version="v1beta1", plural="pods")
 EVENTS = Resource(group="", version="v1", plural="events")
 
 

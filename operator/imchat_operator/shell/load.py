@@ -1,7 +1,8 @@
-"""Where utilization comes from: the gateways' own metrics, sampled concurrently.
+"""Samples of one cluster's load: what each gateway says, and what the metric source says of them.
 
 A sample is taken again only when it is older than asked for, so that a pass caused by something
-else costs the gateways nothing.
+else costs nobody anything. Gateways are asked at the same time, many at once: a slow one delays
+nobody, and each has all its time from when it is asked.
 """
 
 import asyncio
@@ -9,9 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from imchat_operator.core.snapshot import NotAsked, Reading, Reported, Silent, Unreadable
-from imchat_operator.models import Metrics
-from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.core.snapshot import Measurement, NotAsked, Reading, Reported, Silent
+from imchat_operator.models import Metrics, MetricsSource
+from imchat_operator.shell.gateway import ACCEPTED, Address, Gateways, Scrape
+from imchat_operator.shell.kube import Api
+from imchat_operator.shell.prometheus import Prometheus
+from imchat_operator.shell.signals import Asked, Rates, Signals, wanted_metrics
+
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,7 @@ class Sample:
 
     at: datetime
     readings: Mapping[str, Reading]
+    values: Mapping[str, Mapping[str, float]]
     ready: frozenset[str]
 
     def reading(self, uid: str) -> Reading:
@@ -31,19 +38,31 @@ class Sample:
         return addresses.keys() <= self.readings.keys() and ready <= self.ready
 
 
-class PodMetricsSource:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """What the metric source said, and when."""
+
+    at: datetime
+    found: tuple[Measurement, ...]
+
+
+class LoadSource:
     """Samples of one cluster's gateways."""
 
-    def __init__(self, gateways: Gateways) -> None:
+    def __init__(self, api: Api, gateways: Gateways, prometheus: Prometheus) -> None:
         self._gateways = gateways
+        self._signals = Signals(api, prometheus)
+        self._accepted = Rates()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._latest: Sample | None = None
+        self._measured: tuple[int, Measurements] | None = None
         self._last_connections: dict[str, int] = {}
 
     async def sample(
         self,
+        asked: Asked,
         addresses: Mapping[str, Address],
         ready: frozenset[str],
-        metrics: Metrics,
         longest: timedelta,
     ) -> Sample:
         """Return readings of all gateways that are not older than `longest`.
@@ -52,34 +71,69 @@ class PodMetricsSource:
         what it said while it was starting tells nothing about the fleet.
 
         Args:
+            asked: what to read, and how long to wait for it.
             addresses: where the gateways answer, by pod uid.
             ready: uids of the gateways that are ready.
-            metrics: what to read, and how long to wait for it.
             longest: the age from which on a sample is taken again.
         """
         now, latest = datetime.now(UTC), self._latest
-        if latest is not None and now - latest.at < longest and latest.covers(addresses, ready):
+        # After a clock was set back, a sample of the future is not reused until then.
+        is_recent = latest is not None and timedelta() <= now - latest.at < longest
+        if latest is not None and is_recent and latest.covers(addresses, ready):
             return latest
-        readings = await asyncio.gather(
-            *(self._gateways.read(address, metrics) for address in addresses.values())
+        more = wanted_metrics(asked.spec.scaling.signals, asked.metrics.source)
+        scrapes = await asyncio.gather(
+            *(self._scraped(a, asked.metrics, more) for a in addresses.values())
         )
+        by_uid = dict(zip(addresses, scrapes, strict=True))
         self._latest = Sample(
             at=now,
-            readings={
-                uid: self._remembered(uid, reading)
-                for uid, reading in zip(addresses, readings, strict=True)
-            },
+            readings={uid: self._remembered(uid, scrape, now) for uid, scrape in by_uid.items()},
+            values={uid: scrape.values for uid, scrape in by_uid.items()},
             ready=ready,
         )
         self._last_connections = {
             uid: n for uid, n in self._last_connections.items() if uid in addresses
         }
+        self._accepted.forget_all_but(frozenset(addresses))
         return self._latest
 
-    def _remembered(self, uid: str, reading: Reported | Silent | Unreadable) -> Reading:
+    async def measured(self, asked: Asked, generation: int, sample: Sample) -> Measurements:
+        """Return the signals that the readings do not tell; asked for once an interval.
+
+        Args:
+            asked: which signals.
+            generation: of the spec; another one has other signals.
+            sample: the latest sample of the gateways.
+        """
+        is_own = asked.metrics.source is MetricsSource.PODS
+        now = sample.at if is_own else datetime.now(UTC)
+        if self._measured is not None and self._measured[0] == generation:
+            latest = self._measured[1]
+            longest = timedelta() if is_own else asked.metrics.interval * 0.9
+            if now == latest.at or timedelta() <= now - latest.at < longest:
+                return latest
+        found = await self._signals.measured(asked, sample.values, sample.at)
+        measurements = Measurements(at=now, found=found)
+        self._measured = (generation, measurements)
+        return measurements
+
+    async def _scraped(self, address: Address, metrics: Metrics, more: frozenset[str]) -> Scrape:
+        async with self._slots:
+            return await self._gateways.scrape(address, metrics, more)
+
+    def _remembered(self, uid: str, scrape: Scrape, at: datetime) -> Reading:
+        reading = scrape.reading
         if isinstance(reading, Reported):
             self._last_connections[uid] = reading.connections
-            return reading
+            rate = self._accept_rate(uid, scrape, at)
+            return replace(reading, answer_time=scrape.took, accept_rate=rate)
         if isinstance(reading, Silent):
             return replace(reading, last_connections=self._last_connections.get(uid))
         return reading
+
+    def _accept_rate(self, uid: str, scrape: Scrape, at: datetime) -> float | None:
+        accepted = scrape.values.get(ACCEPTED)
+        if accepted is None:
+            return None
+        return self._accepted.rate(uid, ACCEPTED, accepted, at, least=timedelta())

@@ -8,12 +8,26 @@ from typing import Any
 from pydantic import ValidationError
 
 from imchat_operator.core.snapshot import Cluster, Gateway, Reading, Window
-from imchat_operator.models import READINESS_GATE, ImChatClusterStatus, MaintenanceWindowSpec
+from imchat_operator.models import (
+    GROUP,
+    READINESS_GATE,
+    ImChatClusterStatus,
+    MaintenanceWindowSpec,
+)
 from imchat_operator.shell.kube import Json
+from imchat_operator.units import parsed_quantity
 
 _LOG = logging.getLogger(__name__)
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a pod's containers request, or are limited to; None where one of them does not say."""
+
+    cpu: float | None = None
+    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +49,8 @@ class Pod:
     restarts: int
     waiting: str
     deletion_cost: int
+    requests: Resources = Resources()
+    limits: Resources = Resources()
 
     @property
     def answers(self) -> bool:
@@ -70,7 +86,23 @@ def pod(found: Json) -> Pod:
         restarts=sum(c.get("restartCount", 0) for c in containers),
         waiting=waiting[0] if waiting else "",
         deletion_cost=_cost(meta.get("annotations", {})),
+        requests=_resources(spec, "requests"),
+        limits=_resources(spec, "limits"),
     )
+
+
+def _resources(spec: Json, kind: str) -> Resources:
+    # A sidecar is an init container that is always restarted, and runs on beside the others.
+    sidecars = [c for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always"]
+    containers = [*spec.get("containers", ()), *sidecars]
+    return Resources(cpu=_total(containers, kind, "cpu"), memory=_total(containers, kind, "memory"))
+
+
+def _total(containers: list[Json], kind: str, name: str) -> float | None:
+    found = [c.get("resources", {}).get(kind, {}).get(name) for c in containers]
+    if not found or None in found:
+        return None
+    return sum(parsed_quantity(str(text)) for text in found)
 
 
 def _is(container: Json, state: str) -> bool:
@@ -114,7 +146,7 @@ def gateway(found: Pod, *, node_ready: bool, reading: Reading) -> Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autoscaler:
-    """A HorizontalPodAutoscaler, KEDA's among them, and what it scales."""
+    """A HorizontalPodAutoscaler, or the KEDA ScaledObject behind it, and what it scales."""
 
     name: str
     kind: str
@@ -123,8 +155,22 @@ class Autoscaler:
 
 def autoscaler(found: Json) -> Autoscaler:
     """Return what is kept of a HorizontalPodAutoscaler."""
-    ref = found["spec"]["scaleTargetRef"]
-    return Autoscaler(name=found["metadata"]["name"], kind=ref["kind"], target=ref["name"])
+    meta, ref = found["metadata"], found["spec"]["scaleTargetRef"]
+    name = f"HorizontalPodAutoscaler {meta['name']}"
+    for owner in meta.get("ownerReferences", ()):
+        if owner["kind"] == "ScaledObject":
+            name = f"ScaledObject {owner['name']}"
+    return Autoscaler(name=name, kind=ref["kind"], target=ref["name"])
+
+
+def replicas_manager(found: Json) -> str:
+    """Return who set an object's `spec.replicas` last, by its managedFields; empty if unknown."""
+    owners = [
+        (entry.get("time", ""), entry.get("manager", ""))
+        for entry in found["metadata"].get("managedFields", ())
+        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+    ]
+    return str(max(owners, default=("", ""))[1])
 
 
 def cluster_of(body: Json) -> Cluster:
@@ -136,6 +182,10 @@ def cluster_of(body: Json) -> Cluster:
         uid=meta["uid"],
         generation=meta["generation"],
         labels=tuple(sorted(meta.get("labels", {}).items())),
+        annotations=tuple(
+            sorted((k, v) for k, v in meta.get("annotations", {}).items() if k.startswith(GROUP))
+        ),
+        created_at=time_of(meta["creationTimestamp"]),
     )
 
 

@@ -18,14 +18,34 @@ from imchat_operator.core.snapshot import (
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
 from imchat_operator.shell.gateway import Address, Gateways
 from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
-from imchat_operator.shell.load import PodMetricsSource, Sample
-from imchat_operator.shell.objects import Pod, autoscaler, cluster_of, gateway, history_of, pod
+from imchat_operator.shell.load import LoadSource, Sample
+from imchat_operator.shell.objects import (
+    Autoscaler,
+    Pod,
+    autoscaler,
+    cluster_of,
+    gateway,
+    history_of,
+    pod,
+    replicas_manager,
+)
+from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.reflector import Reflector
+from imchat_operator.shell.signals import Asked
 
 _FORBIDDEN = 403
 _NOT_FOUND = 404
 # Drains and ill gateways are looked at this often, however long the metrics interval is.
 _CLOSE_WATCH = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Whom the operator talks to."""
+
+    api: Api
+    gateways: Gateways
+    prometheus: Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +62,17 @@ class Observer:
 
     def __init__(
         self,
-        api: Api,
-        gateways: Gateways,
+        clients: Clients,
         nodes: Reflector[tuple[str, bool]],
         namespace: str,
         on_change: Callable[[], None],
     ) -> None:
-        self._api = api
+        self._api = api = clients.api
         self._nodes = nodes
         self._on_change = on_change
-        self._source = PodMetricsSource(gateways)
+        self._source = LoadSource(api, clients.gateways, clients.prometheus)
         self._namespace = namespace
-        self._autoscalers = Reflector(
+        self._autoscalers: Reflector[Autoscaler] = Reflector(
             api, AUTOSCALERS.path(namespace), project=autoscaler, on_change=on_change
         )
         self._autoscalers_task: asyncio.Task[None] | None = None
@@ -89,17 +108,21 @@ class Observer:
             now = datetime.now(UTC)
             snapshot = Snapshot(now=now, sampled_at=now, target=found, **parts)
             return Observation(snapshot=snapshot, addresses={}, scale_path=scale_path)
-        pods = await self._cached(found["status"]["selector"])
+        selector = found["status"]["selector"]
+        pods = await self._cached(selector)
         addresses = {
             p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
         }
-        sample = await self._sampled(spec, history, pods, addresses)
+        asked = Asked(spec=spec, namespace=self._namespace, selector=selector, pods=pods)
+        sample = await self._sampled(asked, history, addresses)
+        measured = await self._source.measured(asked, body["metadata"]["generation"], sample)
         snapshot = Snapshot(
             now=datetime.now(UTC),
-            sampled_at=sample.at,
-            target=_target(found, spec.target_ref),
+            sampled_at=measured.at,
+            target=await self._target(found, spec.target_ref, history),
             autoscalers=self._rivals(spec.target_ref),
             gateways=self._gateways(pods, sample),
+            measurements=measured.found,
             **parts,
         )
         return Observation(snapshot=snapshot, addresses=addresses, scale_path=scale_path)
@@ -150,19 +173,39 @@ class Observer:
         return tuple(sorted(a.name for a in found if (a.kind, a.target) == (ref.kind, ref.name)))
 
     async def _sampled(
-        self,
-        spec: ImChatClusterSpec,
-        history: ImChatClusterStatus,
-        pods: tuple[Pod, ...],
-        addresses: dict[str, Address],
+        self, asked: Asked, history: ImChatClusterStatus, addresses: dict[str, Address]
     ) -> Sample:
-        longest = spec.metrics.interval
+        longest = asked.metrics.interval
         if history.drains or history.suspects:
             longest = min(longest, _CLOSE_WATCH)
         # A pass that is due when the interval ends comes a little early or late.
         longest -= longest / 10
-        ready = frozenset(p.uid for p in pods if p.ready and p.uid in addresses)
-        return await self._source.sample(addresses, ready, spec.metrics, longest)
+        ready = frozenset(p.uid for p in asked.pods if p.ready and p.uid in addresses)
+        return await self._source.sample(asked, addresses, ready, longest)
+
+    async def _target(self, scale: Json, ref: TargetRef, history: ImChatClusterStatus) -> Target:
+        replicas = scale["spec"].get("replicas", 0)
+        is_foreign = history.replicas not in {None, replicas} or history.conflict is not None
+        return Target(
+            kind=ref.kind,
+            name=ref.name,
+            replicas=replicas,
+            resource_version=scale["metadata"]["resourceVersion"],
+            manager=await self._manager(ref) if is_foreign else "",
+        )
+
+    async def _manager(self, ref: TargetRef) -> str:
+        """Return who set the target's replicas last; only asked when they changed."""
+        resource = await self._api.resource(ref.api_version, ref.kind)
+        if resource is None:
+            return ""
+        try:
+            found = await self._api.request("GET", resource.path(self._namespace, ref.name))
+        except ApiError as error:
+            if error.status in {_NOT_FOUND, _FORBIDDEN}:
+                return ""
+            raise
+        return replicas_manager(found)
 
     def _gateways(self, pods: tuple[Pod, ...], sample: Sample) -> tuple[Gateway, ...]:
         ready = dict(self._nodes.items.values())
@@ -180,12 +223,3 @@ async def _ended(task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
         await asyncio.wait([task])
-
-
-def _target(scale: Json, ref: TargetRef) -> Target:
-    return Target(
-        kind=ref.kind,
-        name=ref.name,
-        replicas=scale["spec"].get("replicas", 0),
-        resource_version=scale["metadata"]["resourceVersion"],
-    )

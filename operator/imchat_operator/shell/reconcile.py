@@ -12,11 +12,10 @@ from imchat_operator.core.planner import decide, invalid, released
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
-from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.kube import MERGE_PATCH, Api, ApiError, Json, Resource
+from imchat_operator.shell.kube import MERGE_PATCH, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of, history_of
-from imchat_operator.shell.observe import Observation, Observer
+from imchat_operator.shell.observe import Clients, Observation, Observer
 from imchat_operator.shell.reflector import Reflector
 
 _LOG = logging.getLogger(__name__)
@@ -38,20 +37,19 @@ class ClusterLoop:
 
     def __init__(
         self,
-        api: Api,
-        gateways: Gateways,
+        clients: Clients,
         nodes: Reflector[tuple[str, bool]],
         windows: Windows,
         body: Json,
     ) -> None:
-        self._api = api
+        self._api = clients.api
         self._windows = windows
         self._body = body
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
         self._wake = asyncio.Event()
-        self._observer = Observer(api, gateways, nodes, self._namespace, self._wake.set)
-        self._actor = Actor(api, gateways, self._namespace)
+        self._observer = Observer(clients, nodes, self._namespace, self._wake.set)
+        self._actor = Actor(clients.api, clients.gateways, self._namespace)
         self._outcomes: tuple[Outcome, ...] = ()
         self._posted: frozenset[str] = frozenset()
         self._failures = 0

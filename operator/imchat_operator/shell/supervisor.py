@@ -12,10 +12,10 @@ from typing import Self
 import aiohttp
 
 from imchat_operator.settings import Settings
-from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.kube import NODES, Api, ApiError, Json, Resource
+from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import WINDOWS, Windows
 from imchat_operator.shell.objects import node_is_ready
+from imchat_operator.shell.observe import Clients
 from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
 from imchat_operator.shell.reflector import Reflector
 
@@ -26,9 +26,9 @@ _RESYNC = 60.0
 class Supervisor:
     """Owns every task of the operator but kopf's; an async context manager."""
 
-    def __init__(self, api: Api, gateways: Gateways, settings: Settings) -> None:
-        self._api = api
-        self._gateways = gateways
+    def __init__(self, clients: Clients, settings: Settings) -> None:
+        self._clients = clients
+        self._api = api = clients.api
         self._settings = settings
         self._nodes = Reflector(
             api, NODES.path(), project=node_is_ready, on_change=self._wake_everything
@@ -63,7 +63,7 @@ class Supervisor:
         if meta["uid"] in self._loops:
             self._loops[meta["uid"]][1].changed(body)
             return
-        loop = ClusterLoop(self._api, self._gateways, self._nodes, self._windows, body)
+        loop = ClusterLoop(self._clients, self._nodes, self._windows, body)
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
         self._loops[meta["uid"]] = (meta["namespace"], loop, task)
 

@@ -1,0 +1,148 @@
+"""How small the fleet may be now: minReplicas, a known event, the season, the fallback.
+
+A floor only ever raises the size. Each tells whose it is; the highest counts.
+"""
+
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from imchat_operator.core.decision import Reason
+from imchat_operator.core.load import Load, Utilization
+from imchat_operator.core.scaling import Floor
+from imchat_operator.core.snapshot import Snapshot
+from imchat_operator.core.windows import Invalid, Occurrence, next_opening
+from imchat_operator.models import (
+    MOST_SLOTS,
+    Blindness,
+    FallbackBehavior,
+    Peak,
+    ScheduledCapacity,
+    Season,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Peaks are kept in thousandths of a gateway.
+_MILLI = 1000
+
+
+def floor(snapshot: Snapshot, blindness: Blindness | None) -> Floor:
+    """Return the highest floor; the first of equal ones."""
+    spec = snapshot.spec
+    own = Floor(
+        replicas=spec.min_replicas,
+        reason=Reason.AT_MINIMUM,
+        why=f"minReplicas is {spec.min_replicas}",
+    )
+    found = [own, *_scheduled(snapshot), *_seasonal(snapshot), *_fallback(snapshot, blindness)]
+    return max(found, key=lambda f: f.replicas)
+
+
+def invalid_schedules(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return what is wrong with schedules that can't be computed, with their fields."""
+    found = enumerate(snapshot.spec.scaling.schedules)
+    judged = ((n, next_opening(s, snapshot.cluster.created_at, snapshot.now)) for n, s in found)
+    return tuple(
+        f"spec.scaling.schedules[{n}].{j.field}: {j.why}"
+        for n, j in judged
+        if isinstance(j, Invalid)
+    )
+
+
+def next_event(snapshot: Snapshot) -> datetime | None:
+    """Return when a scheduled capacity begins to be prepared, or ends, next."""
+    changes = []
+    for schedule in snapshot.spec.scaling.schedules:
+        match next_opening(schedule, snapshot.cluster.created_at, snapshot.now):
+            case Occurrence(start=start, end=end):
+                is_ahead = start - snapshot.now > schedule.prepare
+                changes.append(start - schedule.prepare if is_ahead else end)
+    return min(changes, default=None)
+
+
+def _scheduled(snapshot: Snapshot) -> list[Floor]:
+    floors = []
+    for schedule in snapshot.spec.scaling.schedules:
+        match next_opening(schedule, snapshot.cluster.created_at, snapshot.now):
+            case Occurrence() as event if event.start - snapshot.now <= schedule.prepare:
+                floors.append(_event_floor(snapshot, schedule, event))
+    return floors
+
+
+def _event_floor(snapshot: Snapshot, schedule: ScheduledCapacity, event: Occurrence) -> Floor:
+    most = snapshot.spec.max_replicas
+    wanted = schedule.min_replicas
+    clamp = f", maxReplicas is {most}" if wanted > most else ""
+    why = f"schedule {schedule.name} wants {wanted} until {event.end:%Y-%m-%d %H:%M} UTC{clamp}"
+    return Floor(replicas=min(wanted, most), reason=Reason.SCHEDULED_CAPACITY, why=why)
+
+
+def blindness(snapshot: Snapshot, load: Load) -> Blindness | None:
+    """Return since when the load is not known, and whether the fallback holds by now."""
+    if isinstance(load, Utilization):
+        return None
+    before = snapshot.history.blindness
+    since = before.since if before is not None and before.since <= snapshot.now else snapshot.now
+    lasted = snapshot.now - since
+    return Blindness(since=since, fallback=lasted >= snapshot.spec.scaling.fallback.after)
+
+
+def _fallback(snapshot: Snapshot, blind: Blindness | None) -> list[Floor]:
+    policy = snapshot.spec.scaling.fallback
+    is_raised = policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER
+    if blind is None or not blind.fallback or not is_raised or policy.replicas is None:
+        return []
+    replicas = min(policy.replicas, snapshot.spec.max_replicas)
+    why = f"the load is unknown since {blind.since:%H:%M:%S} UTC, fallback wants {policy.replicas}"
+    return [Floor(replicas=replicas, reason=Reason.FALLBACK_ACTIVATED, why=why)]
+
+
+def _seasonal(snapshot: Snapshot) -> list[Floor]:
+    """Return the floor for the peaks that were seen from now to `lead` later, one season ago."""
+    season, spec = snapshot.spec.scaling.season, snapshot.spec
+    if season is None:
+        return []
+    # A lead of more than a season sees nothing more.
+    ahead = min(MOST_SLOTS - 1, ceil(season.lead / _slot_length(season)))
+    number, slot = _place(season, snapshot.now)
+    coming = (divmod(number * MOST_SLOTS + slot + n, MOST_SLOTS) for n in range(ahead + 1))
+    by_slot = {p.slot: p for p in snapshot.history.peaks}
+    peak = max(_seen_before(by_slot.get(slot), number) for number, slot in coming)
+    wanted = ceil(round(peak * 100 / (_MILLI * spec.scaling.target), 9))
+    why = f"{peak / _MILLI:.1f} gateways' worth of load came at this time of the season before"
+    return [Floor(replicas=min(wanted, spec.max_replicas), reason=Reason.SEASONAL_FLOOR, why=why)]
+
+
+def _seen_before(peak: Peak | None, period: int) -> int:
+    """Return the load of a slot one season before the one with this number; 0 if unknown."""
+    if peak is None:
+        return 0
+    return {period - 1: peak.load, period: peak.before}.get(peak.period, 0)
+
+
+def peaks(snapshot: Snapshot, load: Load) -> tuple[Peak, ...]:
+    """Return the season's peaks after one more sample; none without a season."""
+    season, before = snapshot.spec.scaling.season, snapshot.history.peaks
+    if season is None:
+        return ()
+    if not isinstance(load, Utilization):
+        return before
+    number, slot = _place(season, snapshot.sampled_at)
+    load_now = round(_MILLI * load.load / load.capacity)
+    old = next((p for p in before if p.slot == slot), None)
+    if old is not None and old.period == number and old.load >= load_now:
+        return before
+    earlier = _seen_before(old, number)
+    now = Peak(slot=slot, period=number, load=load_now, before=earlier)
+    # What is older than one season is of no use.
+    kept = [p for p in before if p.slot != slot and p.period >= number - 1]
+    return tuple(sorted([*kept, now], key=lambda p: p.slot))
+
+
+def _place(season: Season, moment: datetime) -> tuple[int, int]:
+    """Return the number of the season that a moment lies in, and its slot."""
+    number, rest = divmod(moment - _EPOCH, season.period)
+    return number, min(MOST_SLOTS - 1, int(rest / _slot_length(season)))
+
+
+def _slot_length(season: Season) -> timedelta:
+    return max(timedelta.resolution, season.period / MOST_SLOTS)

@@ -1,0 +1,93 @@
+"""Whether the size may change now: windows, pauses, modes, owners, cool-downs.
+
+Each hold tells its reason; the first one that applies counts.
+"""
+
+from dataclasses import dataclass
+
+from imchat_operator.core.decision import Reason
+from imchat_operator.core.resizing import Holds
+from imchat_operator.core.snapshot import Snapshot
+from imchat_operator.core.stage import Facts
+from imchat_operator.models import GROUP, Direction, LastResize, Mode
+from imchat_operator.units import duration_text
+
+_ANNOTATIONS = {
+    Direction.UP: f"{GROUP}/pause-scale-up",
+    Direction.DOWN: f"{GROUP}/pause-scale-down",
+}
+_WORDS = {Direction.UP: "scaling up", Direction.DOWN: "scaling down"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why the size must not change in one direction."""
+
+    reason: Reason
+    why: str
+
+
+def hold(facts: Facts, direction: Direction, *, rests: bool) -> Hold | None:
+    """Return what keeps a change of size from beginning.
+
+    Args:
+        facts: what is.
+        direction: of the change.
+        rests: whether a cool-down counts; it does not for a floor.
+    """
+    standing = _standing(facts, direction)
+    if standing is not None or not rests:
+        return standing
+    return _cool_down(facts.snapshot, direction)
+
+
+def holds(facts: Facts) -> Holds:
+    """Return what must stop a change of size that is under way."""
+    mode = facts.snapshot.spec.scaling.mode
+    found = {}
+    for direction in Direction:
+        standing = _standing(facts, direction)
+        found[direction] = standing.why if standing else ""
+        if facts.owner.rival:
+            found[direction] = facts.owner.rival
+        if mode is not Mode.AUTO:
+            found[direction] = f"scaling.mode is {mode}"
+    return Holds(up=found[Direction.UP], down=found[Direction.DOWN], floor=facts.floor)
+
+
+def _standing(facts: Facts, direction: Direction) -> Hold | None:
+    if direction is Direction.DOWN and facts.maintenance.holds:
+        return Hold(reason=Reason.HELD_BY_WINDOW, why=facts.maintenance.until)
+    reason = _pause(facts.snapshot, direction)
+    if reason:
+        return Hold(reason=Reason.PAUSED, why=f"{_WORDS[direction]} is paused: {reason}")
+    return None
+
+
+def _pause(snapshot: Snapshot, direction: Direction) -> str:
+    """Return why a direction is paused, by an annotation or in the spec; empty if it is not."""
+    for key, value in snapshot.cluster.annotations:
+        if key == _ANNOTATIONS[direction]:
+            return value or f"annotation {key}, which gives no reason"
+    pauses = snapshot.spec.scaling.pauses
+    return next((p.reason for p in pauses if p.direction is direction), "")
+
+
+def _cool_down(snapshot: Snapshot, direction: Direction) -> Hold | None:
+    policy = snapshot.spec.scaling.cooldown
+    rest = policy.scale_up if direction is Direction.UP else policy.scale_down
+    counts = {Direction.UP} if direction is Direction.UP else set(Direction)
+    latest = [r.at for r in snapshot.history.last_resizes if r.direction in counts]
+    if not any(r <= snapshot.now < r + rest for r in latest):
+        return None
+    why = f"cooling down for {duration_text(rest)} since {max(latest):%H:%M:%S} UTC"
+    return Hold(reason=Reason.COOLING_DOWN, why=why)
+
+
+def last_resizes(snapshot: Snapshot, changed: Direction | None) -> tuple[LastResize, ...]:
+    """Return the latest change of size in each direction, after one more."""
+    before = snapshot.history.last_resizes
+    if changed is None:
+        return before
+    others = tuple(r for r in before if r.direction is not changed)
+    return (*others, LastResize(direction=changed, at=snapshot.now))

@@ -1,0 +1,205 @@
+"""Sharing connections out: long-lived ones do not move to a new gateway by themselves.
+
+A gateway that holds far more than the average sheds the excess by a partial drain: out of
+rotation, closed at the pace of drains down to the average, back into rotation. Meanwhile the
+others take all that come. Undoing is dropping the record, as with every drain.
+"""
+
+from datetime import timedelta
+from math import ceil
+
+from imchat_operator.core.decision import Reason, StartDrain
+from imchat_operator.core.draining import Step, entered, isolated
+from imchat_operator.core.load import Unknown, donors, rotation
+from imchat_operator.core.snapshot import Gateway, Reported, Snapshot
+from imchat_operator.core.stage import Facts, Part, isolation, new_drain, readmission
+from imchat_operator.models import (
+    Drain,
+    LastRebalance,
+    Mode,
+    Phase,
+    Purpose,
+    RebalanceMode,
+    Scaling,
+)
+
+# An excess below this share of a gateway's capacity, in percent, is not worth a reconnect.
+_LEAST_EXCESS = 5
+# Donors at a time: each is a record in status, which is bounded.
+_MOST_DONORS = 16
+# A rebalance that does not help (clients that return to where they were) is not tried again soon.
+# One that gave the emptiest gateway this share of the average, in percent, did help.
+_REST = timedelta(minutes=10)
+_LEAST_GAIN = 10
+
+
+def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int) -> Step:
+    """Return the next step of one donor; it is over once it is back, or looks ill.
+
+    Isolating ─▶ Draining ─▶ Returning ─▶ (done)
+    """
+    is_well = gateway is not None and gateway.running and not gateway.terminating
+    if gateway is None or not is_well or not isinstance(gateway.reading, Reported):
+        return Step(drain=None)
+    policy = snapshot.spec.draining
+    took = snapshot.now - drain.phase_since
+    closing = _closing(snapshot, drain, gateway, pace)
+    match drain.phase:
+        case Phase.ISOLATING if (actions := isolated(gateway)) or took < policy.deregister_delay:
+            return Step(drain=drain, actions=actions)
+        case Phase.ISOLATING:
+            return Step(drain=entered(snapshot, drain, Phase.DRAINING), actions=(closing,))
+        case Phase.DRAINING if gateway.connections > drain.keep and took < policy.deadline:
+            return Step(drain=drain, actions=(*isolated(gateway), closing))
+        case Phase.DRAINING:
+            returning = entered(snapshot, drain, Phase.RETURNING)
+            return Step(drain=returning, actions=readmission(gateway))
+        case _:
+            actions = readmission(gateway)
+            is_back = gateway.ready and not actions
+            is_over = is_back or took >= snapshot.spec.healing.not_ready_for
+            return Step(drain=None if is_over else drain, actions=actions)
+
+
+def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> StartDrain:
+    return StartDrain(
+        pod=gateway.name,
+        uid=gateway.uid,
+        connections_per_second=pace,
+        # Were it to pass, the gateway would close the whole excess at once; we stop before.
+        deadline=2 * snapshot.spec.draining.deadline,
+        keep=drain.keep,
+    )
+
+
+def rebalanced(facts: Facts, *, is_shrinking: bool) -> Part:
+    """Return the rebalance that begins now, or the end of the one under way.
+
+    Args:
+        facts: what is, with the drains that go on.
+        is_shrinking: whether a scale-down is under way.
+    """
+    others = tuple(d for d in facts.drains if d.purpose is not Purpose.REBALANCE)
+    why = _objection(facts, others, is_shrinking=is_shrinking)
+    was_on = bool(donors(facts.snapshot.history.drains))
+    is_on = len(others) < len(facts.drains)
+    if is_on and why:
+        return _told(others, facts, Reason.REBALANCE_STOPPED, f"connections stay: {why}")
+    if was_on and not is_on:
+        return _told(others, facts, Reason.REBALANCED, f"now {_spread(facts.snapshot)}")
+    if is_on or why:
+        return Part(drains=facts.drains)
+    return _begun(facts)
+
+
+def _told(drains: tuple[Drain, ...], facts: Facts, reason: Reason, message: str) -> Part:
+    return Part(drains=drains, notices=(facts.snapshot.cluster.notice(reason, message),))
+
+
+def _spread(snapshot: Snapshot) -> str:
+    held = [g.connections for g in rotation(snapshot.gateways, snapshot.history.drains)]
+    return f"{len(held)} gateways hold {min(held, default=0)} to {max(held, default=0)} connections"
+
+
+def _objection(facts: Facts, others: tuple[Drain, ...], *, is_shrinking: bool) -> str:
+    """Return why connections must not be moved now, or nothing."""
+    scaling = facts.snapshot.spec.scaling
+    if scaling.rebalance.mode is RebalanceMode.OFF:
+        return "rebalance.mode is Off"
+    if scaling.mode is not Mode.AUTO:
+        return f"scaling.mode is {scaling.mode}"
+    if facts.maintenance.holds:
+        return facts.maintenance.until
+    if isinstance(facts.load, Unknown):
+        return f"the load is not known: {facts.load.why}"
+    if facts.ill or others or is_shrinking:
+        return "a gateway is ill, or leaves"
+    shedding = donors(facts.drains)
+    takers = [
+        g
+        for g in facts.snapshot.gateways
+        if g.uid not in shedding and g.ready and not g.terminating
+    ]
+    return "" if takers else "no other gateway takes connections"
+
+
+def _begun(facts: Facts) -> Part:
+    found = _donors(facts)
+    if not found:
+        return Part(drains=facts.drains)
+    snapshot = facts.snapshot
+    fair = _average(snapshot.gateways)
+    share = ceil(fair)
+    cause = f"above the average of {fair:.0f} connections"
+    new = tuple(
+        new_drain(facts, g, Purpose.REBALANCE, cause).model_copy(update={"keep": share})
+        for g in found
+    )
+    excess = sum(g.connections - share for g in found)
+    names = ", ".join(f"{g.name} ({g.connections})" for g in found)
+    message = (
+        f"{_spread(snapshot)}; {names} move {excess} of them to the others, "
+        f"{snapshot.spec.draining.connections_per_second} a second"
+    )
+    return Part(
+        actions=isolation(found),
+        notices=(snapshot.cluster.notice(Reason.REBALANCING, message),),
+        drains=(*facts.drains, *new),
+    )
+
+
+def _average(gateways: tuple[Gateway, ...]) -> float:
+    return sum(g.connections for g in gateways) / max(1, len(gateways))
+
+
+def _donors(facts: Facts) -> tuple[Gateway, ...]:
+    """Return the gateways that hold too much, the fullest first; none where that can't be helped.
+
+    Too much is far above the average, and above what a scale-down would leave a gateway with: an
+    uneven fleet with little to do is no reason to have anybody reconnect. All gateways have to be
+    in rotation, tell what they hold, and have the readiness gate: without it the clients that are
+    closed would come back to where they were. So many stay in rotation that, `failureHeadroom` of
+    them lost, there is still one to connect to.
+    """
+    snapshot = facts.snapshot
+    members = rotation(snapshot.gateways, ())
+    readings = [g.reading for g in members if isinstance(g.reading, Reported)]
+    is_whole = len(members) == len(snapshot.gateways) == facts.target.replicas
+    if not is_whole or len(readings) < len(members) or any(g.accepting is None for g in members):
+        return ()
+    if not _is_rested(snapshot, members):
+        return ()
+    policy, fair = snapshot.spec.scaling, _average(members)
+    found = [g for g in members if _holds_too_much(g, fair, policy)]
+    most = max(1, len(members) - policy.failure_headroom - 1)
+    return tuple(sorted(found, key=lambda g: (-g.connections, g.name))[: min(most, _MOST_DONORS)])
+
+
+def _holds_too_much(gateway: Gateway, fair: float, policy: Scaling) -> bool:
+    reading = gateway.reading
+    if not isinstance(reading, Reported):
+        return False
+    is_hot = reading.connections * 100 > (policy.target + policy.margin) * reading.capacity
+    is_uneven = reading.connections * 100 > fair * (100 + policy.rebalance.above)
+    is_worth_it = (reading.connections - fair) * 100 >= _LEAST_EXCESS * reading.capacity
+    return is_hot and is_uneven and is_worth_it
+
+
+def _is_rested(snapshot: Snapshot, members: tuple[Gateway, ...]) -> bool:
+    """Return whether another rebalance may begin: after a rest, or since the latest one helped."""
+    last = snapshot.history.last_rebalance
+    if last is None or not timedelta() <= snapshot.now - last.at < _REST:
+        return True
+    if any(g.created_at >= last.at for g in members):
+        return True
+    gained = min(g.connections for g in members) - last.least
+    return gained * 100 >= _LEAST_GAIN * _average(members)
+
+
+def last_rebalance(facts: Facts) -> LastRebalance | None:
+    """Return the record of the latest rebalance, which may begin now."""
+    history = facts.snapshot.history
+    if not donors(facts.drains) - donors(history.drains):
+        return history.last_rebalance
+    least = min(g.connections for g in facts.members)
+    return LastRebalance(at=facts.snapshot.now, least=least)

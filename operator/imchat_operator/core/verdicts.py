@@ -1,0 +1,93 @@
+"""The conditions that no stage decides about: Ready, metrics, capacity, maintenance."""
+
+from imchat_operator.core import floors
+from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.load import Unknown, Utilization, donors
+from imchat_operator.core.stage import Facts
+from imchat_operator.core.windows import Maintenance
+from imchat_operator.models import MetricsSource
+
+# Pressure ends this far below the capacity target, in percent: a load on the edge tells once.
+_HYSTERESIS = 5
+
+
+def verdicts(facts: Facts) -> tuple[Verdict, ...]:
+    """Return those conditions."""
+    return (
+        _ready(facts),
+        _metrics(facts),
+        _pressure(facts),
+        maintenance_verdict(facts.maintenance),
+    )
+
+
+def _ready(facts: Facts) -> Verdict:
+    faults = floors.invalid_schedules(facts.snapshot)
+    if faults:
+        message = "; ".join(faults)
+        return Verdict(type="Ready", status="False", reason=Reason.SPEC_INVALID, message=message)
+    expected, ready = facts.target.replicas, len(facts.members)
+    enough = ready >= min(expected, facts.snapshot.spec.min_replicas)
+    shedding = len(donors(facts.drains))
+    aside = f", {shedding} of them shedding to the others" if shedding else ""
+    return Verdict(
+        type="Ready",
+        status="True" if enough else "False",
+        reason=Reason.FLEET_READY if enough else Reason.GATEWAYS_NOT_READY,
+        message=f"{ready} of {expected} gateways take connections{aside}",
+    )
+
+
+def _metrics(facts: Facts) -> Verdict:
+    kind, metrics = "MetricsAvailable", facts.snapshot.spec.metrics
+    doubts = (facts.load.why,) if isinstance(facts.load, Unknown) else facts.load.doubts
+    if doubts:
+        return Verdict(
+            type=kind,
+            status="False",
+            reason=Reason.METRICS_UNAVAILABLE,
+            message="; ".join(doubts),
+        )
+    match metrics.source:
+        case MetricsSource.PODS:
+            message = "the gateways report their load"
+        case MetricsSource.RESOURCE:
+            message = "metrics.k8s.io reports the gateways' load"
+        case MetricsSource.PROMETHEUS:
+            name = metrics.prometheus.name if metrics.prometheus else ""
+            message = f"Prometheus {name} reports the gateways' load"
+    return Verdict(type=kind, status="True", reason=Reason.METRICS_AVAILABLE, message=message)
+
+
+def _pressure(facts: Facts) -> Verdict:
+    kind = "CapacityPressure"
+    known = [load for load in facts.loads if isinstance(load, Utilization)]
+    if not known:
+        return Verdict(
+            type=kind,
+            status="Unknown",
+            reason=Reason.WAITING,
+            message="the load is not known",
+        )
+    before = facts.snapshot.history.conditions
+    was_on = any(c.type == kind and c.status == "True" for c in before)
+    slack = _HYSTERESIS if was_on else 0
+    texts = [f"{u.text} (capacity target {u.limit}%)" for u in known]
+    pressed = [t for u, t in zip(known, texts, strict=True) if u.percent > u.limit - slack]
+    return Verdict(
+        type=kind,
+        status="True" if pressed else "False",
+        reason=Reason.CAPACITY_PRESSURE if pressed else Reason.CAPACITY_SUFFICIENT,
+        message="; ".join(pressed or texts),
+    )
+
+
+def maintenance_verdict(found: Maintenance) -> Verdict:
+    """Return the condition that tells which window holds a cluster."""
+    kind = "MaintenanceActive"
+    if found.holds:
+        message = f"{found.until}: healing and scaling down wait, scaling up does not"
+        return Verdict(type=kind, status="True", reason=Reason.WINDOW_OPEN, message=message)
+    change = found.next_change
+    message = f"the next window opens at {change:%Y-%m-%d %H:%M} UTC" if change else "no window"
+    return Verdict(type=kind, status="False", reason=Reason.WINDOW_CLOSED, message=message)

@@ -1,0 +1,169 @@
+"""The Prometheus servers that the administrator named: one instant query, one value for each pod.
+
+A custom resource names a server and a query; address, token and CA are the operator's own
+configuration. Redirects are not followed, answers are limited in size and time.
+"""
+
+import json
+import math
+import re
+import ssl
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from imchat_operator.settings import PrometheusServer
+
+_LARGEST_ANSWER = 4 << 20
+_LONGEST_REASON = 200
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+class NoFiguresError(Exception):
+    """A source gave no figures, with the reason in words."""
+
+
+class Prometheus:
+    """Client of all named servers; an async context manager."""
+
+    def __init__(self, servers: Mapping[str, PrometheusServer]) -> None:
+        self._servers = servers
+        # One connection per query: an idle one may be closed at the other end just as it is used.
+        connector = aiohttp.TCPConnector(force_close=True)
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def by_pod(
+        self, server: str, query: str, namespace: str, *, within: timedelta, lookback: timedelta
+    ) -> dict[str, float]:
+        """Return a query's values by the label `pod`; values that are no numbers are left out.
+
+        Args:
+            server: name of a configured server.
+            query: PromQL that gives an instant vector.
+            namespace: series that say to be of another one are left out.
+            within: how long the server may take.
+            lookback: how old a sample may be to count, where the server heeds that.
+
+        Raises:
+            NoFiguresError: there is no such server, it did not answer, or not with such a vector.
+        """
+        if server not in self._servers:
+            known = ", ".join(sorted(self._servers)) or "none"
+            raise NoFiguresError(
+                f"the operator's configuration has no Prometheus {server!r} (it has {known})"
+            )
+        # In seconds: of durations with a unit, Prometheus reads whole numbers only.
+        fields = {
+            "query": query,
+            "timeout": str(within.total_seconds()),
+            "lookback_delta": str(lookback.total_seconds()),
+        }
+        answer = await self._asked(server, fields, within)
+        return _vector(server, answer, namespace)
+
+    async def _asked(self, server: str, fields: dict[str, str], within: timedelta) -> Any:
+        known = self._servers[server]
+        try:
+            async with self._session.post(
+                f"{known.url.rstrip('/')}/api/v1/query",
+                data=fields,
+                headers=_authorization(known),
+                ssl=_trust(known),
+                timeout=aiohttp.ClientTimeout(total=within.total_seconds()),
+                allow_redirects=False,
+            ) as answer:
+                status, content = answer.status, bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    content += chunk
+                    if len(content) > _LARGEST_ANSWER:
+                        raise NoFiguresError(
+                            f"Prometheus {server} answered with more than {_LARGEST_ANSWER} bytes"
+                        )
+        except TimeoutError as error:
+            seconds = within.total_seconds()
+            raise NoFiguresError(
+                f"Prometheus {server} did not answer within {seconds:g}s"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise NoFiguresError(
+                f"Prometheus {server} can't be asked: {why}"[:_LONGEST_REASON]
+            ) from error
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise NoFiguresError(f"Prometheus {server} answered HTTP {status}, no JSON") from error
+
+
+def _authorization(server: PrometheusServer) -> dict[str, str]:
+    if not server.token_file:
+        return {}
+    try:
+        # Read each time: tokens are rotated.
+        token = Path(server.token_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise NoFiguresError(f"the token file of Prometheus {server.name}: {error}") from error
+    except UnicodeDecodeError:
+        token = ""
+    if not _TOKEN.fullmatch(token):
+        # Without the cause, which would show the file's content in a log.
+        raise NoFiguresError(f"the token file of Prometheus {server.name} holds no token")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _trust(server: PrometheusServer) -> ssl.SSLContext | bool:
+    if not server.ca_file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=server.ca_file)
+    except OSError as error:
+        raise NoFiguresError(f"the CA file of Prometheus {server.name}: {error}") from error
+
+
+def _vector(server: str, answer: Any, namespace: str) -> dict[str, float]:
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        why = answer.get("error", "no reason given") if isinstance(answer, dict) else "no object"
+        raise NoFiguresError(f"Prometheus {server} refused the query: {why}"[:_LONGEST_REASON])
+    try:
+        return _by_pod(answer["data"], namespace)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise NoFiguresError(f"Prometheus {server} answered with no query's result") from error
+
+
+def _by_pod(data: Any, namespace: str) -> dict[str, float]:
+    if data["resultType"] != "vector":
+        raise NoFiguresError(
+            f"the query gives a {data['resultType']}: have it give a vector, by (pod)"
+        )
+    found: dict[str, float] = {}
+    for series in data["result"]:
+        labels = series.get("metric", {})
+        pod = labels.get("pod", "")
+        if labels.get("namespace", namespace) != namespace:
+            continue
+        if not pod:
+            raise NoFiguresError("the query's values have no label `pod`: aggregate with by (pod)")
+        if pod in found:
+            raise NoFiguresError(
+                f"the query gives two values for pod {pod}: aggregate with by (pod)"
+            )
+        try:
+            found[pod] = float(series["value"][1])
+        except (LookupError, OverflowError, TypeError, ValueError) as error:
+            raise NoFiguresError(f"the query gives no number for pod {pod}") from error
+    return {pod: value for pod, value in found.items() if math.isfinite(value) and value >= 0}
