@@ -68,8 +68,8 @@ GOES_ON = Step(
 )
 
 
-def held(connections: int, *, draining: bool = True) -> Gateway:
-    return isolated("a", reported(connections, draining=draining))
+def held(connections: int, *, draining: bool = True, restarts: int = 0) -> Gateway:
+    return isolated("a", reported(connections, draining=draining), restarts=restarts)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_connections_up_to_the_residual_count_as_none(found: Step, expected: Ste
     assert found == expected
 
 
-STARTS_OVER = Step(drain=entered(REMOVING, Phase.ISOLATING, at(609)))
+STARTS_OVER = Step(drain=entered(REMOVING, Phase.ISOLATING, at(609), restarts=1))
 STAYS = Step(drain=REMOVING)
 
 
@@ -110,26 +110,30 @@ STAYS = Step(drain=REMOVING)
         pytest.param(step(REMOVING, held(0), 609), STAYS, id="it is empty"),
         pytest.param(step(REMOVING, held(5), 609), STAYS, id="it still drains what was cut off"),
         pytest.param(
-            step(REMOVING, held(1, draining=False), 609),
+            step(REMOVING, held(1, draining=False, restarts=1), 609),
             STARTS_OVER,
             id="it restarted and serves: it starts over",
         ),
         pytest.param(
-            step(REMOVING, gateway("a", 1), 609),
+            step(REMOVING, gateway("a", 1, restarts=1), 609),
             Step(
                 drain=STARTS_OVER.drain,
                 actions=(SetAccepting(pod="a", uid="uid-a", accepting=False),),
             ),
             id="it is isolated again, too",
         ),
-        pytest.param(step(REMOVING, held(2, draining=False), 609, **TWO), STAYS, id="the residual"),
         pytest.param(
-            step(REMOVING, held(1, draining=False), 610), STAYS, id="its time is over for good"
+            step(REMOVING, held(0, draining=False, restarts=1), 609), STAYS, id="restarted, empty"
+        ),
+        pytest.param(
+            step(REMOVING, held(2, draining=False), 609),
+            STAYS,
+            id="it knows of no drain, and was cut off",
         ),
         pytest.param(step(REMOVING, isolated("a", SILENT), 609), STAYS, id="it does not answer"),
     ],
 )
-def test_a_drained_victim_that_serves_again_starts_over_while_there_is_time(
+def test_a_drained_victim_that_restarted_and_serves_starts_over(
     found: Step, expected: Step
 ) -> None:
     assert found == expected

@@ -15,6 +15,7 @@ from tests.core.decisions import (
 from tests.core.fleet import (
     at,
     gateway,
+    gateways,
     snapshot,
     status,
 )
@@ -109,9 +110,19 @@ def test_a_fallback_that_goes_on_is_not_told_again() -> None:
 def test_the_end_of_a_fallback_is_told_once() -> None:
     known = {"blindness": Blindness(since=at(0), fallback=True)}
     found = decided(now=190, history=known, spec=HOLD)
-    assert messages(found, "FallbackDeactivated") == ["the load is known again: 30%, connections"]
+    assert messages(found, "FallbackDeactivated") == ["the source answers again: 30%, connections"]
     assert found.status.blindness is None
     assert messages(decided(now=200), "FallbackDeactivated") == []
+
+
+def test_an_idle_fleet_is_no_source_that_is_down() -> None:
+    found = decided(now=900, gateways=gateways(connections=0), spec=HOLD)
+    assert found.status.blindness is None
+    before = {"blindness": Blindness(since=at(0), fallback=True)}
+    ended = decided(now=900, gateways=gateways(connections=0), spec=HOLD, history=before)
+    assert messages(ended, "FallbackActivated") == []
+    (told,) = messages(ended, "FallbackDeactivated")
+    assert "all 4 gateways report 0" in told
 
 
 def test_a_short_blindness_ends_without_a_word() -> None:

@@ -20,7 +20,7 @@ from tests.core.fleet import (
 from tests.core.signals import figure, figures, load, measured, partly
 
 from imchat_operator.core.load import Load, Unknown, Utilization, highest, rotation, utilizations
-from imchat_operator.core.snapshot import Figure, Gateway, Reported, Unmeasured
+from imchat_operator.core.snapshot import Gateway, Measured, Reported, Unmeasured
 from imchat_operator.models import Phase, Purpose
 
 TOO_FEW = Unknown(why="3 of 4 gateways report their connections, 80% are needed")
@@ -65,7 +65,10 @@ def told(values: dict[str, int], **fields: Any) -> Utilization:
         pytest.param((pending("b"),), NOBODY, id="none that runs is no load of 0"),
         pytest.param(
             gateways(connections=0),
-            Unknown(why="connections: all 4 gateways report 0, which live ones seldom are"),
+            Unknown(
+                why="connections: all 4 gateways report 0, which live ones seldom are",
+                is_idle=True,
+            ),
             id="a load of 0 on live gateways is not believed",
         ),
         pytest.param(
@@ -186,17 +189,10 @@ def test_a_sample_too_old_is_not_believed(second: int, known: bool) -> None:  # 
     assert found == (load(1200) if known else Unknown(why="the latest sample is older than 1m"))
 
 
-def stale(names: str) -> tuple[Figure, ...]:
-    return tuple(figure(name, 900, at=at(-61)) for name in names)
-
-
 def test_stale_figures_are_estimated_like_missing_ones() -> None:
-    given = measured("cpu", [200] * 4).figures + stale("e")
-    found = judged(
-        gateways("abcde"),
-        spec=CPU,
-        measurements=(type(measured("cpu", []))(signal="cpu", unit="cores", figures=given),),
-    )
+    known = (*figures([200] * 4), figure("e", 900, at=at(-61)))
+    given = Measured(signal="cpu", unit="cores", figures=known)
+    found = judged(gateways("abcde"), spec=CPU, measurements=(given,))
     assert isinstance(found, Utilization)
     assert (found.load, found.least, found.most) == (1000, 800, 1800)
 
@@ -226,7 +222,9 @@ def test_stale_figures_are_estimated_like_missing_ones() -> None:
     ],
 )
 def test_a_signal_that_is_not_measured_is_unknown(given: Any, why: str) -> None:
-    assert judged(gateways(), spec=CPU, measurements=given) == Unknown(why=why)
+    is_idle = "report 0" in why
+    found = judged(gateways(), spec=CPU, measurements=given)
+    assert found == Unknown(why=why, is_idle=is_idle)
 
 
 def test_a_gateway_under_drain_counts_as_load_and_not_as_capacity() -> None:

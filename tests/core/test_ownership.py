@@ -22,9 +22,7 @@ from tests.core.fleet import (
     victim,
 )
 
-from imchat_operator.core.decision import (
-    Reason,
-)
+from imchat_operator.core.decision import Outcome, Reason, Scale
 from imchat_operator.core.ownership import OURSELVES, Ownership, ownership
 from imchat_operator.models import Conflict, Phase
 
@@ -220,3 +218,35 @@ def test_growth_under_way_stops_for_a_rival() -> None:
     found = decided(load=750, history={"resize": resize(4, 6)}, autoscalers=HPA)
     assert scaled(found) == []
     assert found.status.resize is None
+
+
+MADE = Outcome(action=Scale(from_=4, to=6, resource_version="7"))
+
+
+@pytest.mark.parametrize(
+    ("manager", "outcomes", "reasons", "conflicting"),
+    [
+        pytest.param(ARGO, (MADE,), ["ResizeOvertaken", "ScalingConflict"], ARGO, id="a tool"),
+        pytest.param(
+            "kubectl", (MADE,), ["ResizeOvertaken", "ReplicasChanged"], None, id="a person"
+        ),
+        pytest.param(ARGO, (), [], None, id="nobody: our call was not made yet"),
+        pytest.param(
+            ARGO, (Outcome(action=MADE.action, refused="conflict"),), [], None, id="it was refused"
+        ),
+    ],
+)
+def test_a_change_that_is_reverted_at_once_is_not_made_again(
+    manager: str, outcomes: tuple[Outcome, ...], reasons: list[str], conflicting: str | None
+) -> None:
+    decision = decided(
+        HIGH,
+        now=10,
+        target=target(replicas=4, manager=manager),
+        outcomes=outcomes,
+        history={"replicas": 4, "resize": resize(4, 6)},
+    )
+    told = [e.reason for e in decision.status.pending_events]
+    assert sorted(r for r in told if r in {*reasons, "ScalingUp"}) == sorted(reasons)
+    assert (scaled(decision) == []) is bool(reasons)
+    assert getattr(decision.status.conflict, "manager", None) == conflicting

@@ -192,8 +192,8 @@ def test_a_slow_down_is_told_once_while_drains_go_on() -> None:
     assert closing(begun) == [50]
     assert messages(begun, "DrainSlowed") == [
         (
-            "b, c does not answer in time: drains close 50 connections a second instead of 100, "
-            "and faster again as it recovers"
+            "no answer in time from b, c: drains close 50 connections a second instead of 100, "
+            "and faster again once all answer"
         )
     ]
     assert begun.status.pacing == Pacing(connections_per_second=50, at=at(0))

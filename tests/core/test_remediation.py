@@ -63,6 +63,7 @@ def test_a_crash_loop_is_repaired_at_once_and_told_with_its_evidence() -> None:
             cause=CRASH,
             connections=None,
             silent_since=at(0),
+            restarts=3,
         ),
     )
     message = f"a is taken out of rotation with an unknown number of connections: {CRASH}"

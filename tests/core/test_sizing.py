@@ -263,9 +263,24 @@ def test_a_change_under_way_is_explained_with_its_drains_and_refusals() -> None:
     assert scaled(decision) == [scale(4, 3)]
 
 
-def test_after_a_change_of_size_streaks_begin_anew() -> None:
-    running = streak(UP, at(-50), at(0))
+def test_after_growth_only_streaks_for_more_of_it_go_on() -> None:
+    running = streak(UP, at(-45), at(0))
     decision = decided(running, now=10, load=750, history={"resize": resize(3, 4)})
+    assert scaling(decision)[1] == "Waiting"
+    assert decision.status.streaks == (streak(UP, at(-45), at(10)),)
+    idle = decided(streak(DOWN, at(-45), at(0)), now=10, load=100, history={"resize": resize(3, 4)})
+    assert idle.status.streaks == ()
+
+
+def test_a_load_that_goes_on_growing_is_not_kept_waiting_by_the_growth_before() -> None:
+    running = streak(UP, at(-60), at(0))
+    decision = decided(running, now=10, load=750, history={"resize": resize(3, 4)})
+    assert scaled(decision) == [scale(4, 5)]
+
+
+def test_after_a_scale_down_streaks_begin_anew() -> None:
+    history = {"resize": resize(5, 4)}
+    decision = decided(streak(DOWN, at(-110), at(0)), now=10, load=100, history=history)
     assert scaling(decision) == ("False", "Steady", "4 gateways; streaks begin anew")
     assert decision.status.streaks == ()
 

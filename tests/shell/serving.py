@@ -15,7 +15,7 @@ async def served(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIter
     """Serve one answer to everything on 127.0.0.1; yield the port."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()

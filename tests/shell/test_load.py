@@ -66,7 +66,7 @@ async def sampled(fleet: Fleet, *uids: str) -> AsyncIterator[tuple[LoadSource, d
     """Serve gateways of these uids; yield who samples them, and where they answer."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", fleet.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     for _ in uids:
         await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
@@ -149,7 +149,9 @@ async def test_all_gateways_are_asked_before_any_has_answered() -> None:
 
     fleet = Fleet(before=for_all)
     async with sampled(fleet, *uids) as (source, where):
-        sample = await source.sample(PODS, where, frozenset(), _LONG)
+        question = asked("Pods", CONNECTIONS, timeout="5s")
+        sample = await source.sample(question, where, frozenset(), _LONG)
+        all_asked.set()
     assert plain(sample) == dict.fromkeys(uids, (300, 1000))
 
 
@@ -176,7 +178,7 @@ async def test_accept_rate_and_answer_time_are_those_of_a_gateway() -> None:
     figures = fleet.figures
     async with sampled(fleet, "uid-a") as (source, where):
         readings, times = [], []
-        for accepted in ("100", "150", "20", "30", "NaN", "+Inf"):
+        for accepted in ("100", "150", "20", "30", "+Inf", "NaN"):
             fleet.figures = f"{figures}imchat_gateway_connections_accepted_total {accepted}\n"
             sample = await source.sample(PODS, where, frozenset(), _NOW)
             readings.append(sample.reading("uid-a"))

@@ -216,17 +216,11 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
 
 def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     """Wait for all victims; one that restarted meanwhile takes clients again, and starts over."""
-    reading = gateway.reading
-    took = snapshot.now - drain.started_at
-    policy = snapshot.spec.draining
-    is_serving = (
-        isinstance(reading, Reported)
-        and not reading.draining
-        and reading.connections > policy.residual
-    )
-    if is_serving and took < policy.deregister_delay + policy.deadline:
-        return Step(drain=entered(snapshot, drain, Phase.ISOLATING), actions=isolated(gateway))
-    return Step(drain=drain)
+    if gateway.restarts <= drain.restarts or gateway.connections == 0:
+        return Step(drain=drain)
+    again = entered(snapshot, drain, Phase.ISOLATING)
+    again = again.model_copy(update={"restarts": gateway.restarts})
+    return Step(drain=again, actions=isolated(gateway))
 
 
 def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:

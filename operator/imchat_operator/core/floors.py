@@ -77,8 +77,11 @@ def _event_floor(snapshot: Snapshot, schedule: ScheduledCapacity, event: Occurre
 
 
 def blindness(snapshot: Snapshot, load: Load) -> Blindness | None:
-    """Return since when the load is not known, and whether the fallback holds by now."""
-    if isinstance(load, Utilization):
+    """Return since when the load is not known, and whether the fallback holds by now.
+
+    A source that says 0 of all gateways is not believed, but it is not down either.
+    """
+    if isinstance(load, Utilization) or load.is_idle:
         return None
     before = snapshot.history.blindness
     since = before.since if before is not None and before.since <= snapshot.now else snapshot.now

@@ -103,9 +103,10 @@ class Utilization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The load can't be told, and why."""
+    """The load can't be told, and why; `is_idle` if all gateways say that there is none."""
 
     why: str
+    is_idle: bool = False
 
 
 Load = Utilization | Unknown
@@ -175,9 +176,10 @@ def highest(loads: Iterable[Load]) -> Load:
     """Return the load of the fleet: its highest signal, with the others, known or in doubt."""
     found = tuple(loads)
     known = [load for load in found if isinstance(load, Utilization)]
-    doubts = tuple(load.why for load in found if isinstance(load, Unknown))
+    unknown = [load for load in found if isinstance(load, Unknown)]
+    doubts = tuple(load.why for load in unknown)
     if not known:
-        return Unknown(why="; ".join(doubts))
+        return Unknown(why="; ".join(doubts), is_idle=all(load.is_idle for load in unknown))
     top = max(known, key=lambda load: load.percent)
     others = tuple(load for load in known if load is not top)
     return replace(top, doubts=doubts, others=others)
@@ -229,7 +231,8 @@ def _utilization(
     total = sum(f.value for f in inside)
     if total + elsewhere <= 0:
         return Unknown(
-            why=f"{name}: all {len(bearing)} gateways report 0, which live ones seldom are"
+            why=f"{name}: all {len(bearing)} gateways report 0, which live ones seldom are",
+            is_idle=True,
         )
     return Utilization(
         signal=name,

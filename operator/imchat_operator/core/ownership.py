@@ -9,7 +9,7 @@
 
 from dataclasses import dataclass
 
-from imchat_operator.core.decision import Notice, Reason
+from imchat_operator.core.decision import Notice, Reason, Scale
 from imchat_operator.core.snapshot import Snapshot, Target
 from imchat_operator.models import Conflict
 
@@ -59,11 +59,24 @@ def ownership(snapshot: Snapshot, target: Target) -> Ownership:
 def _change(snapshot: Snapshot, target: Target) -> str | None:
     """Return what somebody else did to the replicas since the last pass; None if nothing."""
     before, resize = snapshot.history.replicas, snapshot.history.resize
-    ours = {before} | ({resize.from_, resize.to} if resize else set())
-    if before is None or target.replicas in ours or target.manager == OURSELVES:
-        return None
     who = target.manager or "somebody else"
+    if before is None or target.manager == OURSELVES:
+        return None
+    if resize is not None and is_reverted(snapshot, target):
+        return f"{who} changed {resize.to} back to {target.replicas} replicas"
+    ours = {before} | ({resize.from_, resize.to} if resize else set())
+    if target.replicas in ours:
+        return None
     return f"{who} changed {before} to {target.replicas} replicas, which is the new base"
+
+
+def is_reverted(snapshot: Snapshot, target: Target) -> bool:
+    """Return whether the change of size under way was made, and then undone by somebody else."""
+    resize = snapshot.history.resize
+    if resize is None or target.replicas != resize.from_:
+        return False
+    made = (o.action for o in snapshot.outcomes if not o.refused)
+    return any(isinstance(action, Scale) and action.to == resize.to for action in made)
 
 
 def _conflict(snapshot: Snapshot, target: Target, *, changed: bool) -> Conflict | None:

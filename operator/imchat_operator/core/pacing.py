@@ -54,9 +54,9 @@ def pace_notices(
     survivors = _survivors(snapshot, snapshot.history.drains)
     slow = [g.name for g in survivors if _suffers(g, snapshot.spec.draining.slow_above)]
     message = (
-        f"{', '.join(slow)} does not answer in time: drains close {slowed.connections_per_second} "
+        f"no answer in time from {', '.join(slow)}: drains close {slowed.connections_per_second} "
         f"connections a second instead of {snapshot.spec.draining.connections_per_second}, "
-        "and faster again as it recovers"
+        "and faster again once all answer"
     )
     return (snapshot.cluster.notice(Reason.DRAIN_SLOWED, message, warning=True),)
 

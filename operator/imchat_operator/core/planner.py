@@ -30,21 +30,21 @@ from imchat_operator.core.decision import (
     Verdict,
     decision_id,
 )
-from imchat_operator.core.load import Unknown, Utilization, highest, utilizations
+from imchat_operator.core.load import highest, utilizations
 from imchat_operator.core.ownership import ownership
 from imchat_operator.core.snapshot import Cluster, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
-from imchat_operator.core.verdicts import maintenance_verdict, verdicts
+from imchat_operator.core.verdicts import fallback_notices, maintenance_verdict, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
     MOST_PENDING,
     MOST_SUSPECTS,
     Direction,
-    FallbackBehavior,
     ImChatClusterStatus,
     Pacing,
     Purpose,
+    Streak,
 )
 from imchat_operator.units import duration_text
 
@@ -65,8 +65,7 @@ def decide(snapshot: Snapshot) -> Decision:
     progress = resizing.advance(
         snapshot, snapshot.target, going_on, facts.load, permissions.holds(facts)
     )
-    begins_anew = progress.finished or facts.owner.changed
-    facts = replace(facts, drains=progress.drains, running=() if begins_anew else facts.running)
+    facts = replace(facts, drains=progress.drains, running=_going_on(facts, progress))
     repairs = remediation.repaired(facts)
     facts = replace(facts, drains=repairs.drains)
     size = sizing.sized(facts, progress)
@@ -88,12 +87,26 @@ def decide(snapshot: Snapshot) -> Decision:
         *facts.owner.notices,
         *pacing.pace_notices(snapshot, slowed, facts.drains),
         *_interruptions(facts),
-        *_fallback_notices(facts),
+        *fallback_notices(facts),
     )
     found = (*verdicts(facts), *size.verdicts, *repairs.verdicts)
     after = _status(facts, size, slowed, progress.changed)
     status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
+
+
+def _going_on(facts: Facts, progress: resizing.Progress) -> tuple[Streak, ...]:
+    """Return the streaks that outlive this pass: of growth those for more growth do, no others.
+
+    The size wanted follows from the load, not from the size, so that a load that stays high
+    asks for no more than it needs.
+    """
+    if not progress.finished and not facts.owner.changed:
+        return facts.running
+    if progress.changed is not Direction.UP or facts.owner.changed:
+        return ()
+    growing = {scaling.rule_text(rule) for rule in facts.snapshot.spec.scaling.scale_up}
+    return tuple(s for s in facts.running if s.rule in growing)
 
 
 def _facts(snapshot: Snapshot, target: Target) -> Facts:
@@ -157,22 +170,6 @@ def _interruptions(facts: Facts) -> tuple[Notice, ...]:
         )
         for s in lost
     )
-
-
-def _fallback_notices(facts: Facts) -> tuple[Notice, ...]:
-    cluster, before, now = facts.snapshot.cluster, facts.snapshot.history.blindness, facts.blindness
-    was_on, is_on = bool(before and before.fallback), bool(now and now.fallback)
-    if is_on and not was_on and isinstance(facts.load, Unknown):
-        policy = facts.snapshot.spec.scaling.fallback
-        holds = "the size is held"
-        if policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER:
-            holds = f"at least {policy.replicas} gateways are kept"
-        lasted = f"the load is not known for {duration_text(policy.after)} ({facts.load.why})"
-        return (cluster.notice(Reason.FALLBACK_ACTIVATED, f"{lasted}: {holds}", warning=True),)
-    if was_on and isinstance(facts.load, Utilization):
-        message = f"the load is known again: {facts.load.text}"
-        return (cluster.notice(Reason.FALLBACK_DEACTIVATED, message),)
-    return ()
 
 
 def _status(

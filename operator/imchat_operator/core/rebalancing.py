@@ -23,10 +23,11 @@ from imchat_operator.models import (
     Scaling,
 )
 
-# An excess below this share of a gateway's capacity, in percent, is not worth a reconnect.
+# An excess below this share of the average, or of a gateway's capacity, in percent, is not worth
+# a reconnect.
 _LEAST_EXCESS = 5
 # Donors at a time: each is a record in status, which is bounded.
-_MOST_DONORS = 16
+_MOST_DONORS = 48
 # A rebalance that does not help (clients that return to where they were) is not tried again soon.
 # One that gave the emptiest gateway this share of the average, in percent, did help.
 _REST = timedelta(minutes=10)
@@ -158,8 +159,8 @@ def _donors(facts: Facts) -> tuple[Gateway, ...]:
     Too much is far above the average, and above what a scale-down would leave a gateway with: an
     uneven fleet with little to do is no reason to have anybody reconnect. All gateways have to be
     in rotation, tell what they hold, and have the readiness gate: without it the clients that are
-    closed would come back to where they were. So many stay in rotation that, `failureHeadroom` of
-    them lost, there is still one to connect to.
+    closed would come back to where they were. One that is a little above the average sheds too, or
+    it would be filled up with what the others shed.
     """
     snapshot = facts.snapshot
     members = rotation(snapshot.gateways, ())
@@ -170,9 +171,10 @@ def _donors(facts: Facts) -> tuple[Gateway, ...]:
     if not _is_rested(snapshot, members):
         return ()
     policy, fair = snapshot.spec.scaling, _average(members)
-    found = [g for g in members if _holds_too_much(g, fair, policy)]
-    most = max(1, len(members) - policy.failure_headroom - 1)
-    return tuple(sorted(found, key=lambda g: (-g.connections, g.name))[: min(most, _MOST_DONORS)])
+    if not any(_holds_too_much(g, fair, policy) for g in members):
+        return ()
+    found = [g for g in members if g.connections * 100 > fair * (100 + _LEAST_EXCESS)]
+    return tuple(sorted(found, key=lambda g: (-g.connections, g.name))[:_MOST_DONORS])
 
 
 def _holds_too_much(gateway: Gateway, fair: float, policy: Scaling) -> bool:

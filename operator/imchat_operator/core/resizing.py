@@ -17,6 +17,7 @@ from imchat_operator.core.decision import (
     SetDeletionCost,
 )
 from imchat_operator.core.load import Load, Unknown, Utilization
+from imchat_operator.core.ownership import is_reverted
 from imchat_operator.core.scaling import Floor, amount_text, is_too_much_for, max_gap
 from imchat_operator.core.snapshot import Gateway, Snapshot, Target
 from imchat_operator.models import (
@@ -61,8 +62,7 @@ def advance(
     resize = snapshot.history.resize
     if resize is None:
         return Progress(resize=None, drains=_others(drains))
-    is_early = target.replicas == resize.to < resize.from_ and not _is_drained(resize, drains)
-    if target.replicas not in {resize.from_, resize.to} or is_early:
+    if _is_overtaken(snapshot, target, resize, drains):
         why = f"somebody else set {target.replicas} replicas meanwhile, which is left as it is"
         return _given_up(snapshot, resize, drains, Reason.RESIZE_OVERTAKEN, why)
     if resize.to > resize.from_:
@@ -73,6 +73,15 @@ def advance(
     if objection:
         return _given_up(snapshot, resize, drains, Reason.SCALE_DOWN_UNDONE, objection)
     return _shrinking(snapshot, target, resize, drains, load)
+
+
+def _is_overtaken(
+    snapshot: Snapshot, target: Target, resize: Resize, drains: tuple[Drain, ...]
+) -> bool:
+    """Whether somebody else set the replicas: to another number, too early, or back."""
+    is_early = target.replicas == resize.to < resize.from_ and not _is_drained(resize, drains)
+    is_other = target.replicas not in {resize.from_, resize.to}
+    return is_other or is_early or is_reverted(snapshot, target)
 
 
 def resize_notice(snapshot: Snapshot, resize: Resize, reason: Reason, message: str) -> Notice:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import ceil, isinf
 
 from imchat_operator.core.decision import Reason
-from imchat_operator.core.load import Load, Unknown, Utilization
+from imchat_operator.core.load import CONNECTIONS, Load, Unknown, Utilization
 from imchat_operator.core.snapshot import Gateway
 from imchat_operator.models import (
     ImChatClusterSpec,
@@ -154,7 +154,7 @@ def desired_size(
         why = f"{per_gateway} need {by_headroom} to stay at {load.limit}% with {spare} lost"
         size = Size(replicas=by_headroom, why=why, clamp=Reason.HEADROOM_KEPT)
     doubled = 2 * load.rotation
-    if load.least_percent >= _FULL and size.replicas < doubled:
+    if load.signal == CONNECTIONS and load.least_percent >= _FULL and size.replicas < doubled:
         why = f"those {load.rotation} are full and refuse nobody knows how many: their double"
         size = size.clamped(doubled, Reason.SATURATED, why)
     if size.replicas < floor.replicas:

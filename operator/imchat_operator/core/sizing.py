@@ -29,7 +29,8 @@ def sized(facts: Facts, progress: resizing.Progress) -> Part:
     left_alone = _left_alone(facts)
     if left_alone is not None:
         return left_alone
-    if progress.finished or facts.owner.changed:
+    is_over = progress.finished and progress.changed is not Direction.UP
+    if is_over or facts.owner.changed:
         return _stay(facts, Reason.STEADY, f"{replicas} gateways; streaks begin anew")
     if replicas < facts.floor.replicas:
         size = Size(replicas=facts.floor.replicas, why=facts.floor.why, clamp=facts.floor.reason)
@@ -70,7 +71,18 @@ def _unknown(facts: Facts, load: Unknown) -> Part:
     if facts.blindness is not None and facts.blindness.fallback:
         message += "; fallback: the size is held"
     verdict = Verdict(type="Scaling", status="Unknown", reason=Reason.WAITING, message=message)
-    return Part(verdicts=(verdict,), drains=facts.drains)
+    return Part(verdicts=(verdict,), drains=facts.drains, recommendation=_kept(facts))
+
+
+def _kept(facts: Facts) -> Recommendation | None:
+    """Return the recommendation that a sample which can't tell leaves standing."""
+    before = facts.snapshot.history.recommendation
+    still_stands = (
+        before is not None
+        and before.from_ == facts.target.replicas
+        and facts.snapshot.spec.scaling.mode is Mode.RECOMMEND
+    )
+    return before if still_stands else None
 
 
 def _stay(facts: Facts, reason: Reason, message: str) -> Part:

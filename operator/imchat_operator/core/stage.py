@@ -73,6 +73,7 @@ def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> D
         suspected_at=now,
         started_at=now,
         connections=gateway.known_connections,
+        restarts=gateway.restarts,
     )
 
 

@@ -1,11 +1,12 @@
-"""The conditions that no stage decides about: Ready, metrics, capacity, maintenance."""
+"""What no stage decides about: Ready, metrics, capacity, maintenance; and the fallback's Events."""
 
 from imchat_operator.core import floors
-from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.decision import Notice, Reason, Verdict
 from imchat_operator.core.load import Unknown, Utilization, donors
 from imchat_operator.core.stage import Facts
 from imchat_operator.core.windows import Maintenance
-from imchat_operator.models import MetricsSource
+from imchat_operator.models import FallbackBehavior, MetricsSource
+from imchat_operator.units import duration_text
 
 # Pressure ends this far below the capacity target, in percent: a load on the edge tells once.
 _HYSTERESIS = 5
@@ -74,12 +75,33 @@ def _pressure(facts: Facts) -> Verdict:
     slack = _HYSTERESIS if was_on else 0
     texts = [f"{u.text} (capacity target {u.limit}%)" for u in known]
     pressed = [t for u, t in zip(known, texts, strict=True) if u.percent > u.limit - slack]
+    if not pressed and len(known) < len(facts.loads):
+        message = f"{'; '.join(texts)}; the rest is not known"
+        return Verdict(type=kind, status="Unknown", reason=Reason.WAITING, message=message)
     return Verdict(
         type=kind,
         status="True" if pressed else "False",
         reason=Reason.CAPACITY_PRESSURE if pressed else Reason.CAPACITY_SUFFICIENT,
         message="; ".join(pressed or texts),
     )
+
+
+def fallback_notices(facts: Facts) -> tuple[Notice, ...]:
+    """Return an Event for the begin of the fallback, or its end."""
+    cluster, before, now = facts.snapshot.cluster, facts.snapshot.history.blindness, facts.blindness
+    was_on, is_on = bool(before and before.fallback), bool(now and now.fallback)
+    if is_on and not was_on and isinstance(facts.load, Unknown):
+        policy = facts.snapshot.spec.scaling.fallback
+        holds = "the size is held"
+        if policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER:
+            holds = f"at least {policy.replicas} gateways are kept"
+        lasted = f"the load is not known for {duration_text(policy.after)} ({facts.load.why})"
+        return (cluster.notice(Reason.FALLBACK_ACTIVATED, f"{lasted}: {holds}", warning=True),)
+    if was_on and not is_on:
+        now_known = facts.load.text if isinstance(facts.load, Utilization) else facts.load.why
+        message = f"the source answers again: {now_known}"
+        return (cluster.notice(Reason.FALLBACK_DEACTIVATED, message),)
+    return ()
 
 
 def maintenance_verdict(found: Maintenance) -> Verdict:

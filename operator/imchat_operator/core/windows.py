@@ -11,6 +11,7 @@ The rule counts from the day the window was created (INTERVAL, COUNT).
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from imchat_operator.core import recurrence
@@ -59,6 +60,7 @@ def occurrence(window: Window, now: datetime) -> Occurrence | Invalid | None:
     return min(found, default=None)
 
 
+@lru_cache(maxsize=1024)  # a pass asks several times, and a rule is walked from its first day
 def next_opening(
     schedule: Schedule, created_at: datetime, now: datetime
 ) -> Occurrence | Invalid | None:

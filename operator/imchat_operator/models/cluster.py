@@ -88,6 +88,13 @@ _GIVEN_METRIC = {
     "the name of the gateway's metric",
     "fieldPath": ".scaling.signals",
 }
+_OWN_FIGURES = {
+    "rule": "self.metrics.source != 'Pods' || self.scaling.signals.all("
+    "s, s.type != 'Connections' || (!has(s.capacity) && (!has(s.query) || s.query == '')))",
+    "message": "with source Pods the signal Connections is read as metrics.pods says: "
+    "remove its query and capacity",
+    "fieldPath": ".scaling.signals",
+}
 _KNOWN_QUERY = {
     "rule": "self.metrics.source != 'Prometheus' || self.scaling.signals.all("
     "s, s.type != 'Disk' || (has(s.query) && s.query != ''))",
@@ -100,7 +107,7 @@ class ImChatClusterSpec(Model):
     """A fleet of WebSocket gateways to heal and scale."""
 
     model_config = ConfigDict(
-        json_schema_extra=validations(_SIZE, _TELLABLE, _GIVEN_METRIC, _KNOWN_QUERY)
+        json_schema_extra=validations(_SIZE, _TELLABLE, _GIVEN_METRIC, _OWN_FIGURES, _KNOWN_QUERY)
     )
 
     target_ref: TargetRef = Field(description="The workload that runs the gateways.")

@@ -65,6 +65,7 @@ class Drain(Model):
     )
     silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
+    restarts: int = Field(0, ge=0, description="Of the gateway's containers when it began.")
     keep: int = Field(0, ge=0, description="Connections that stay: the fair share in a rebalance.")
 
 
@@ -169,7 +170,7 @@ class ImChatClusterStatus(Model):
     conditions: tuple[Condition, ...] = Field((), max_length=16)
     streaks: tuple[Streak, ...] = Field((), max_length=16)
     suspects: tuple[Suspect, ...] = Field((), max_length=MOST_SUSPECTS)
-    drains: tuple[Drain, ...] = Field((), max_length=32)
+    drains: tuple[Drain, ...] = Field((), max_length=80)
     resize: Resize | None = None
     last_resizes: tuple[LastResize, ...] = Field((), max_length=2)
     recommendation: Recommendation | None = None

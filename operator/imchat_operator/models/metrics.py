@@ -50,10 +50,19 @@ _NAMED = {
 }
 
 
+_PATIENCE = {
+    # `matches` comes first: duration() of other text would be an evaluation error.
+    "rule": "!self.timeout.matches('^([0-9]+([.][0-9]+)?(ms|h|m|s))+$') "
+    "|| duration(self.timeout) <= duration('30s')",
+    "message": "timeout must be at most 30s: one gateway that hangs holds up a pass for so long",
+    "fieldPath": ".timeout",
+}
+
+
 class Metrics(Model):
     """Where utilization comes from, and when it is believed."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_NAMED))
+    model_config = ConfigDict(json_schema_extra=validations(_NAMED, _PATIENCE))
 
     source: MetricsSource = Field(
         MetricsSource.PODS,

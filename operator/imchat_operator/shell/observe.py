@@ -185,7 +185,8 @@ class Observer:
 
     async def _target(self, scale: Json, ref: TargetRef, history: ImChatClusterStatus) -> Target:
         replicas = scale["spec"].get("replicas", 0)
-        is_foreign = history.replicas not in {None, replicas} or history.conflict is not None
+        is_at_stake = history.conflict is not None or history.resize is not None
+        is_foreign = history.replicas not in {None, replicas} or is_at_stake
         return Target(
             kind=ref.kind,
             name=ref.name,
