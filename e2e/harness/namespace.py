@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +17,14 @@ from harness.waiting import wait_for
 
 T = TypeVar("T")
 
-_FAULT_SECONDS = 5.0
+_GATEWAY_SECONDS = 5.0
 _GATEWAY_PORT = 8080
+_ROOTS = {
+    "pods": "/api/v1",
+    "deployments": "/apis/apps/v1",
+    "statefulsets": "/apis/apps/v1",
+    "imchatclusters": "/apis/imchat.dev/v1alpha1",
+}
 
 
 class KubectlError(Exception):
@@ -66,11 +73,25 @@ class Namespace:
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return what the API server has at a URL path; None for 404."""
+        return self._answer("GET", path)
+
+    def patch(self, path: str, changes: dict[str, Any], *, manager: str = "") -> None:
+        """Merge changes into the object at a URL path, as a field manager.
+
+        Raises:
+            client.ApiException: the API server refused.
+        """
+        query = [("fieldManager", manager)] if manager else []
+        headers = {"Content-Type": "application/merge-patch+json"}
+        found = self._answer("PATCH", path, query_params=query, header_params=headers, body=changes)
+        assert found is not None, f"there is no {path}"
+
+    def _answer(self, method: str, path: str, **parts: Any) -> dict[str, Any] | None:
         if not self._client:
             self._client.append(config.new_client_from_config(str(self.kubeconfig)))  # type: ignore[no-untyped-call]
         api = self._client[0]
-        parts = api.param_serialize("GET", path, auth_settings=["BearerToken"])
-        answer = api.call_api(*parts, _request_timeout=10)
+        request = api.param_serialize(method, path, auth_settings=["BearerToken"], **parts)
+        answer = api.call_api(*request, _request_timeout=10)
         text = answer.read()
         if answer.status == 404:  # noqa: PLR2004 -- HTTP's own number
             return None
@@ -98,10 +119,17 @@ class Namespace:
         """Return the names of the gateways that are not being deleted."""
         return {p["metadata"]["name"] for p in self.pods()}
 
+    def path(self, kind: str, name: str = "") -> str:
+        """Return the URL path of this namespace's objects of a kind, or of one of them."""
+        return "/".join([_ROOTS[kind], "namespaces", self.name, kind, name]).rstrip("/")
+
     def cluster(self, name: str = "chat") -> dict[str, Any]:
         """Return an ImChatCluster."""
-        path = f"/apis/imchat.dev/v1alpha1/namespaces/{self.name}/imchatclusters/{name}"
-        return self.get(path) or {}
+        return self.get(self.path("imchatclusters", name)) or {}
+
+    def change(self, **spec: Any) -> None:
+        """Merge fields into the spec of the ImChatCluster."""
+        self.patch(self.path("imchatclusters", "chat"), {"spec": spec})
 
     def status(self) -> dict[str, Any]:
         """Return the ImChatCluster's status."""
@@ -113,9 +141,9 @@ class Namespace:
         conditions = self.status().get("conditions", [])
         return next((c for c in conditions if c["type"] == kind), {})
 
-    def replicas(self) -> int:
-        """Return the replicas that the gateways' Deployment asks for."""
-        found = self.get(f"/apis/apps/v1/namespaces/{self.name}/deployments/gateway")
+    def replicas(self, kind: str = "deployments") -> int:
+        """Return the replicas that the gateways' Deployment, or other workload, asks for."""
+        found = self.get(self.path(kind, "gateway"))
         return int(found["spec"]["replicas"]) if found else 0
 
     def events(self, kind: str = "ImChatCluster") -> list[dict[str, Any]]:
@@ -134,24 +162,37 @@ class Namespace:
         notes = [e["note"] for e in self.events() if e["reason"] == reason]
         return str(notes[-1]) if notes else ""
 
+    def told_at(self, reason: str) -> datetime:
+        """Return when the latest Event on the ImChatCluster with a reason was decided."""
+        times = [e["eventTime"] for e in self.events() if e["reason"] == reason]
+        return datetime.fromisoformat(times[-1])
+
+    def gateway_state(self, pod: str) -> str:
+        """Return what a gateway says of itself: Serving, Draining or Drained."""
+        url = self._url(pod, "drain")
+        with urllib.request.urlopen(url, timeout=_GATEWAY_SECONDS) as answer:  # noqa: S310 -- http
+            return str(json.load(answer)["state"])
+
     def fault(self, pod: str, kind: str) -> None:
         """Have a gateway fail; a hanging or crashed one can't even say yes."""
-        found = self.get(f"/api/v1/namespaces/{self.name}/pods/{pod}")
-        assert found is not None, f"there is no pod {pod}"
-        address = found["status"]["podIP"]
-        request = urllib.request.Request(
-            f"http://{address}:{_GATEWAY_PORT}/fault",
+        request = urllib.request.Request(  # noqa: S310 -- http
+            self._url(pod, "fault"),
             data=json.dumps({"kind": kind}).encode(),
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=_FAULT_SECONDS):  # noqa: S310 -- same
+            with urllib.request.urlopen(request, timeout=_GATEWAY_SECONDS):  # noqa: S310 -- same
                 pass
         except OSError:
             if kind not in {"crash", "hang"}:
                 raise
 
-    def wait_until(self, what: Callable[[], T], *, seconds: float = 30.0) -> T:
+    def _url(self, pod: str, path: str) -> str:
+        found = self.get(self.path("pods", pod))
+        assert found is not None, f"there is no pod {pod}"
+        return f"http://{found['status']['podIP']}:{_GATEWAY_PORT}/{path}"
+
+    def wait_until(self, what: Callable[[], T | None], *, seconds: float = 30.0) -> T:
         """Wait until a call gives something true, and return it; fail with the status after that.
 
         Raises:

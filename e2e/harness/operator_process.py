@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from harness.waiting import wait_for
@@ -20,33 +21,49 @@ _START_SECONDS = 30.0
 class OperatorProcess:
     """One operator that serves one namespace; output goes to a file."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, log: Path) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        log: Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._kubeconfig = kubeconfig
         self._namespace = namespace
         self._log = log
+        self._environment = environment
+        self._health_port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     @contextmanager
     def running(cls, kubeconfig: Path, namespace: str, log: Path) -> Iterator[Self]:
-        """Run it for as long as the block lasts."""
+        """Run it for as long as the block lasts, healthy from the beginning."""
         operator = cls(kubeconfig, namespace, log)
-        operator.start()
-        try:
+        with operator.started():
+            operator.wait_until_healthy()
             yield operator
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Run it for as long as the block lasts; it is starting while the block begins."""
+        self.start()
+        try:
+            yield
         finally:
-            operator.stop()
+            self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it is healthy."""
-        health = _free_port()
+        """Start it, without waiting until it is healthy."""
+        self._health_port = _free_port()
         environment = {
             **os.environ,
+            **self._environment,
             "KUBECONFIG": str(self._kubeconfig),
             "IMCHAT_NAMESPACES": self._namespace,
             "IMCHAT_ADDRESS": "127.0.0.1",
             "IMCHAT_METRICS_PORT": "0",
-            "IMCHAT_HEALTH_PORT": str(health),
+            "IMCHAT_HEALTH_PORT": str(self._health_port),
         }
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -56,13 +73,16 @@ class OperatorProcess:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        wait_for(lambda: self._is_healthy(health), seconds=_START_SECONDS, what="/healthz")
 
-    def _is_healthy(self, port: int) -> bool:
+    def wait_until_healthy(self) -> None:
+        """Wait until it says that it is healthy."""
+        wait_for(self._is_healthy, seconds=_START_SECONDS, what="/healthz")
+
+    def _is_healthy(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, f"the operator ended:\n{self.log()}"
+        self._assert_lives(self._process)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/healthz", timeout=2):
                 return True
         except OSError:
             return False
@@ -78,6 +98,7 @@ class OperatorProcess:
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
+        self._assert_lives(self._process)
         self._process.send_signal(number)
         try:
             self._process.wait(_STOP_SECONDS)
@@ -86,6 +107,9 @@ class OperatorProcess:
             self._process.wait()
             raise
         self._process = None
+
+    def _assert_lives(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.poll() is None, f"the operator ended:\n{self.log()}"
 
     def log(self) -> str:
         """Return all it has printed so far."""

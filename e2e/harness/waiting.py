@@ -9,7 +9,7 @@ T = TypeVar("T")
 _TICK_SECONDS = 0.1
 
 
-def wait_for(call: Callable[[], T], *, seconds: float = 30.0, what: str = "it") -> T:
+def wait_for(call: Callable[[], T | None], *, seconds: float = 30.0, what: str = "it") -> T:
     """Call until the answer is true, and return it.
 
     Raises:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import custom_metrics
 import loopback_node
 from controlplane import ControlPlane
+from controlplane.locations import named_context
+from custom_metrics import Figures
 from harness import Namespace, OperatorProcess
 from harness.manifests import CRDS
+from harness.usage import Usage
 from harness.waiting import wait_for
 
 
@@ -53,9 +57,24 @@ def namespace(kubeconfig: Path) -> Iterator[Namespace]:
 def operator(
     namespace: Namespace, nodes: loopback_node.LoopbackNodes, tmp_path: Path
 ) -> Iterator[OperatorProcess]:
-    """An operator that serves the test's namespace."""
+    """An operator that serves the test's namespace; it starts at the same time as the gateways."""
     assert nodes.names
-    with OperatorProcess.running(
-        namespace.kubeconfig, namespace.name, tmp_path / "operator.log"
-    ) as process:
+    process = OperatorProcess(namespace.kubeconfig, namespace.name, tmp_path / "operator.log")
+    with process.started():
         yield process
+
+
+@pytest.fixture(scope="module")
+def figures(kubeconfig: Path) -> Iterator[Figures]:
+    """The figures that metrics.k8s.io has."""
+    if named_context() is not None:
+        pytest.skip("the cluster that was named can't reach a server of figures on this machine")
+    made = Figures()
+    with custom_metrics.running(kubeconfig, made):
+        yield made
+
+
+@pytest.fixture
+def usage(namespace: Namespace, figures: Figures) -> Usage:
+    """What metrics.k8s.io says of the test's gateways: nothing until the test says it."""
+    return Usage(namespace, figures)

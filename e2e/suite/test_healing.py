@@ -20,7 +20,8 @@ def _healed(namespace: Namespace, ill: str, *, replicas: int = 3, seconds: float
     note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=seconds)
     assert ill in note
     assert ill not in namespace.pod_names()
-    assert len(namespace.ready_pods()) == replicas
+    # Those that shed connections to the new gateway are back when they have done so.
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == replicas)
     return note
 
 

@@ -45,14 +45,17 @@ def test_a_window_holds_a_scale_down_and_lets_a_scale_up_through(namespace: Name
     namespace.apply(gateways(replicas=4, capacity=50), cluster())
     namespace.apply(window("work", _once(-timedelta(minutes=1), timedelta(minutes=10))))
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 4)
-    namespace.wait_until(lambda: namespace.condition("Scaling").get("reason") == "HeldByWindow")
-    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "180") as users:
-        users.wait_for_connected(150)
-        namespace.wait_until(lambda: namespace.replicas() == 6)
-    namespace.wait_until(lambda: namespace.condition("Scaling").get("reason") == "HeldByWindow")
-    assert "ScalingDown" not in namespace.reasons()
-    namespace.kubectl("delete", "mwin", "work", "--timeout=10s")
-    namespace.wait_until(lambda: "ScalingDown" in namespace.reasons())
+    few = ("--clients", "20")
+    with Users.connected(namespace.kubeconfig, namespace.name, *few) as stayers:
+        stayers.wait_for_connected(20)
+        namespace.wait_until(lambda: namespace.condition("Scaling").get("reason") == "HeldByWindow")
+        with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "160") as users:
+            users.wait_for_connected(130)
+            namespace.wait_until(lambda: namespace.replicas() == 6)
+        namespace.wait_until(lambda: namespace.condition("Scaling").get("reason") == "HeldByWindow")
+        assert "ScalingDown" not in namespace.reasons()
+        namespace.kubectl("delete", "mwin", "work", "--timeout=10s")
+        namespace.wait_until(lambda: "ScalingDown" in namespace.reasons())
 
 
 def test_a_window_that_opens_in_mid_drain_undoes_the_scale_down(namespace: Namespace) -> None:
