@@ -141,8 +141,14 @@ def _event(**changes: Any) -> Manifest:
         pytest.param(
             cluster(scaling=scaling(fallback={"after": "1m"})),
             "spec.scaling.fallback.replicas",
-            "replicas is needed, or behavior CurrentReplicas to hold the current size",
+            "replicas goes with behavior CurrentReplicasIfHigher: set both or neither",
             id="a fallback to at least nothing",
+        ),
+        pytest.param(
+            cluster(scaling=scaling(fallback={"behavior": "CurrentReplicas", "replicas": 3})),
+            "spec.scaling.fallback.replicas",
+            "replicas goes with behavior CurrentReplicasIfHigher: set both or neither",
+            id="a fallback that would be ignored",
         ),
         pytest.param(
             cluster(scaling=scaling(mode="Automatic")),
@@ -255,7 +261,6 @@ def test_the_api_server_stores_the_defaults(namespace: Namespace) -> None:
         "cooldown": {"scaleUp": "0s", "scaleDown": "5m"},
         "pauses": [],
         "schedules": [],
-        "fallback": {"after": "3m", "behavior": "CurrentReplicas"},
         "rebalance": {"mode": "Auto", "above": 20},
     }
     assert stored["draining"] == {

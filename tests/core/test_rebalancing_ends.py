@@ -69,6 +69,7 @@ GATE = SetAccepting(pod="a", uid="uid-a", accepting=False)
 ISOLATING = donor(phase=Phase.ISOLATING)
 OVER = Step(drain=None)
 RETURNING = donor(phase=Phase.RETURNING)
+SHARED = isolated("a", reported(400, draining=True))
 GIVEN_BACK = (
     CancelDrain(pod="a", uid="uid-a"),
     SetAccepting(pod="a", uid="uid-a", accepting=True),
@@ -103,17 +104,25 @@ GIVEN_BACK = (
             id="one connection is left to shed",
         ),
         pytest.param(
-            step(isolated("a", reported(400, draining=True)), donor()),
-            Step(drain=entered(donor(), Phase.RETURNING, at(20)), actions=GIVEN_BACK),
-            id="it has its share, and is given back",
+            step(SHARED, donor()),
+            Step(drain=entered(donor(), Phase.RETURNING, at(20))),
+            id="it has its share",
         ),
         pytest.param(
             step(BUSY, donor(), 599), Step(drain=donor(), actions=(CLOSING,)), id="a second early"
         ),
         pytest.param(
             step(BUSY, donor(), 600),
-            Step(drain=entered(donor(), Phase.RETURNING, at(600)), actions=GIVEN_BACK[1:]),
+            Step(drain=entered(donor(), Phase.RETURNING, at(600))),
             id="at the deadline nobody is cut",
+        ),
+        pytest.param(
+            step(SHARED, RETURNING, 2.9), Step(drain=RETURNING), id="those closed settle elsewhere"
+        ),
+        pytest.param(
+            step(SHARED, RETURNING, 3),
+            Step(drain=RETURNING, actions=GIVEN_BACK),
+            id="then it is given back",
         ),
         pytest.param(
             step(isolated("a", 400), RETURNING),
@@ -131,12 +140,12 @@ GIVEN_BACK = (
             id="its drain is cancelled until it shows",
         ),
         pytest.param(
-            step(gateway("a", 400, ready=False), RETURNING, 119),
+            step(gateway("a", 400, ready=False), RETURNING, 122),
             Step(drain=RETURNING),
             id="for two minutes",
         ),
         pytest.param(
-            step(gateway("a", 400, ready=False), RETURNING, 120), OVER, id="and no longer"
+            step(gateway("a", 400, ready=False), RETURNING, 123), OVER, id="and no longer"
         ),
         pytest.param(step(gateway("a", 400), RETURNING), OVER, id="it takes connections again"),
         pytest.param(step(None, donor()), OVER, id="it is gone"),
@@ -159,10 +168,13 @@ def test_a_rebalance_that_is_over_gives_back_its_donors_and_is_told() -> None:
     done = replace(SHEDS, reading=reported(400, draining=True))
     others = (gateway("b", 390), gateway("c", 400), gateway("d", 410))
     found = decided(gateways=(done, *others), history={"drains": (donor(),)})
-    assert found.actions == GIVEN_BACK
+    assert found.actions == ()
     assert [d.phase for d in found.status.drains] == [Phase.RETURNING]
     assert messages(found, "Rebalanced") == []
-    found = decided(gateways=(gateway("a", 400), *others), history={"drains": (RETURNING,)})
+    found = decided(gateways=(done, *others), now=3, history={"drains": (RETURNING,)})
+    assert found.actions == GIVEN_BACK
+    back = (gateway("a", 400), *others)
+    found = decided(gateways=back, now=4, history={"drains": (RETURNING,)})
     assert (found.actions, found.status.drains) == ((), ())
     assert messages(found, "Rebalanced") == ["now 4 gateways hold 390 to 410 connections"]
 
@@ -171,7 +183,8 @@ def test_a_rebalance_is_over_with_its_last_donor() -> None:
     records = (RETURNING, donor("b"))
     done = gateway("a", 400)
     busy = isolated("b", reported(800, draining=True))
-    found = decided(gateways=(done, busy, *gateways("cd")), history={"drains": records})
+    fleet = (done, busy, *gateways("cd"))
+    found = decided(gateways=fleet, now=3, history={"drains": records})
     assert list(shedding(found)) == ["b"]
     assert messages(found, "Rebalanced") == []
 

@@ -14,7 +14,9 @@ from imchat_operator.core.windows import Invalid, Occurrence, next_opening
 from imchat_operator.models import (
     MOST_SLOTS,
     Blindness,
+    Fallback,
     FallbackBehavior,
+    ImChatClusterSpec,
     Peak,
     ScheduledCapacity,
     Season,
@@ -86,11 +88,16 @@ def blindness(snapshot: Snapshot, load: Load) -> Blindness | None:
     before = snapshot.history.blindness
     since = before.since if before is not None and before.since <= snapshot.now else snapshot.now
     lasted = snapshot.now - since
-    return Blindness(since=since, fallback=lasted >= snapshot.spec.scaling.fallback.after)
+    return Blindness(since=since, fallback=lasted >= fallback(snapshot.spec).after)
+
+
+def fallback(spec: ImChatClusterSpec) -> Fallback:
+    """Return the fallback of a spec; one that holds the size where it has none."""
+    return spec.scaling.fallback or Fallback(behavior=FallbackBehavior.CURRENT_REPLICAS)
 
 
 def _fallback(snapshot: Snapshot, blind: Blindness | None) -> list[Floor]:
-    policy = snapshot.spec.scaling.fallback
+    policy = fallback(snapshot.spec)
     is_raised = policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER
     if blind is None or not blind.fallback or not is_raised or policy.replicas is None:
         return []

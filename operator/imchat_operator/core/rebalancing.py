@@ -31,6 +31,8 @@ _MOST_DONORS = 48
 # A rebalance that does not help (clients that return to where they were) is not tried again soon.
 # One that gave the emptiest gateway this share of the average, in percent, did help.
 _REST = timedelta(minutes=10)
+# Those that were closed are told to come back within two seconds; not to where they were.
+_SETTLING = timedelta(seconds=3)
 _LEAST_GAIN = 10
 
 
@@ -53,13 +55,18 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
         case Phase.DRAINING if gateway.connections > drain.keep and took < policy.deadline:
             return Step(drain=drain, actions=(*isolated(gateway), closing))
         case Phase.DRAINING:
-            returning = entered(snapshot, drain, Phase.RETURNING)
-            return Step(drain=returning, actions=readmission(gateway))
+            return Step(drain=entered(snapshot, drain, Phase.RETURNING))
         case _:
-            actions = readmission(gateway)
-            is_back = gateway.ready and not actions
-            is_over = is_back or took >= snapshot.spec.healing.not_ready_for
-            return Step(drain=None if is_over else drain, actions=actions)
+            return _returning(snapshot, drain, gateway, took)
+
+
+def _returning(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
+    if took < _SETTLING:
+        return Step(drain=drain)
+    actions = readmission(gateway)
+    is_back = gateway.ready and not actions
+    is_over = is_back or took >= _SETTLING + snapshot.spec.healing.not_ready_for
+    return Step(drain=None if is_over else drain, actions=actions)
 
 
 def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> StartDrain:

@@ -91,7 +91,7 @@ def fallback_notices(facts: Facts) -> tuple[Notice, ...]:
     cluster, before, now = facts.snapshot.cluster, facts.snapshot.history.blindness, facts.blindness
     was_on, is_on = bool(before and before.fallback), bool(now and now.fallback)
     if is_on and not was_on and isinstance(facts.load, Unknown):
-        policy = facts.snapshot.spec.scaling.fallback
+        policy = floors.fallback(facts.snapshot.spec)
         holds = "the size is held"
         if policy.behavior is FallbackBehavior.CURRENT_REPLICAS_IF_HIGHER:
             holds = f"at least {policy.replicas} gateways are kept"

@@ -82,7 +82,9 @@ class Signal(Model):
         description="Whether a pod's requests or its limits are 100 % of CPU and Memory.",
     )
     capacity: Quantity | None = Field(
-        None, description="Value at which one gateway is at 100 %, such as 125M bytes a second."
+        None,
+        description="Value at which one gateway is at 100 %, such as 125M bytes a second. A "
+        'quantity in quotes: "100".',
     )
     pressure_above: Percent | None = Field(
         None,
@@ -161,8 +163,8 @@ class FallbackBehavior(StrEnum):
 
 
 _FALLBACK_SIZE = {
-    "rule": "self.behavior != 'CurrentReplicasIfHigher' || has(self.replicas)",
-    "message": "replicas is needed, or behavior CurrentReplicas to hold the current size",
+    "rule": "(self.behavior == 'CurrentReplicasIfHigher') == has(self.replicas)",
+    "message": "replicas goes with behavior CurrentReplicasIfHigher: set both or neither",
     "fieldPath": ".replicas",
 }
 
@@ -275,8 +277,7 @@ class Scaling(Model):
     season: Season | None = Field(
         None, description="A floor from the load seen at the same time of earlier periods."
     )
-    fallback: Fallback = Field(
-        Fallback(behavior=FallbackBehavior.CURRENT_REPLICAS),
-        description="What happens while the load stays unknown.",
+    fallback: Fallback | None = Field(
+        None, description="What happens while the load stays unknown. Without it: the size is held."
     )
     rebalance: Rebalance = Field(Rebalance(), description="Sharing out after a change of size.")
