@@ -69,10 +69,11 @@ def test_a_foreign_managers_change_wins_until_a_person_scales_or_the_spec_change
     _set_replicas(namespace, 1)
     message = _in_conflict(namespace)
     assert message.startswith(f"{_GITOPS} set 1 replicas and is left to win")
-    assert namespace.note("ScalingConflict") == f"Scaling: {message}"
+    note = namespace.wait_until(lambda: namespace.note("ScalingConflict"))
+    assert note == f"Scaling: {message}"
     namespace.kubectl("scale", "deployment/gateway", "--replicas=3")
-    note = namespace.wait_until(lambda: namespace.note("ReplicasChanged"))
-    assert note == "kubectl changed 1 to 3 replicas, which is the new base"
+    told = namespace.wait_until(lambda: namespace.note("ReplicasChanged"))
+    assert told == "kubectl changed 1 to 3 replicas, which is the new base"
     namespace.wait_until(lambda: namespace.condition("Scaling")["reason"] != "ScalingConflict")
     assert namespace.replicas() == 3
     _set_replicas(namespace, 1)

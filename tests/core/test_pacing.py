@@ -228,7 +228,8 @@ def test_a_slow_down_of_drains_that_are_undone_is_not_told() -> None:
 
 def test_a_rebalance_slows_down_too() -> None:
     shedding = drain("a", Phase.DRAINING, purpose=Purpose.REBALANCE, keep=100)
+    full = replace(CLOSING, reading=reported(600, draining=True))
     found = decided(
-        gateways=(CLOSING, slow("b"), quick("c"), quick("d")), history={"drains": (shedding,)}
+        gateways=(full, slow("b"), quick("c"), quick("d")), history={"drains": (shedding,)}
     )
     assert closing(found) == [50]

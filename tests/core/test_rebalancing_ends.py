@@ -166,7 +166,7 @@ SHEDS = isolated("a", reported(800, draining=True))
 
 def test_a_rebalance_that_is_over_gives_back_its_donors_and_is_told() -> None:
     done = replace(SHEDS, reading=reported(400, draining=True))
-    others = (gateway("b", 390), gateway("c", 400), gateway("d", 410))
+    others = (gateway("b", 380), gateway("c", 390), gateway("d", 400))
     found = decided(gateways=(done, *others), history={"drains": (donor(),)})
     assert found.actions == ()
     assert [d.phase for d in found.status.drains] == [Phase.RETURNING]
@@ -176,7 +176,26 @@ def test_a_rebalance_that_is_over_gives_back_its_donors_and_is_told() -> None:
     back = (gateway("a", 400), *others)
     found = decided(gateways=back, now=4, history={"drains": (RETURNING,)})
     assert (found.actions, found.status.drains) == ((), ())
-    assert messages(found, "Rebalanced") == ["now 4 gateways hold 390 to 410 connections"]
+    assert messages(found, "Rebalanced") == ["now 4 gateways hold 380 to 400 connections"]
+
+
+@pytest.mark.parametrize(
+    ("held", "goes_on"),
+    [
+        pytest.param(599, True, id="less than the average"),
+        pytest.param(600, False, id="the average"),
+        pytest.param(900, False, id="more: they must not be filled up"),
+    ],
+)
+def test_a_rebalance_is_over_when_the_others_have_their_share(
+    held: int,
+    goes_on: bool,  # noqa: FBT001 -- a table's
+) -> None:
+    sheds = isolated("a", reported(600, draining=True))
+    found = decided(gateways=(sheds, gateway("b", held)), history={"drains": (donor(),)})
+    assert bool(shedding(found)) is goes_on
+    assert (found.actions[-1:] == GIVEN_BACK[1:]) is not goes_on
+    assert len(messages(found, "Rebalanced")) == (not goes_on)
 
 
 def test_a_rebalance_is_over_with_its_last_donor() -> None:

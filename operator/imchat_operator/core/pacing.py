@@ -52,7 +52,7 @@ def pace_notices(
     if snapshot.history.pacing is not None or slowed is None or not _is_closing(drains):
         return ()
     survivors = _survivors(snapshot, snapshot.history.drains)
-    slow = [g.name for g in survivors if _suffers(g, snapshot.spec.draining.slow_above)]
+    slow = sorted(g.name for g in survivors if _suffers(g, snapshot.spec.draining.slow_above))
     message = (
         f"no answer in time from {', '.join(slow)}: drains close {slowed.connections_per_second} "
         f"connections a second instead of {snapshot.spec.draining.connections_per_second}, "

@@ -93,11 +93,21 @@ def rebalanced(facts: Facts, *, is_shrinking: bool) -> Part:
     is_on = len(others) < len(facts.drains)
     if is_on and why:
         return _told(others, facts, Reason.REBALANCE_STOPPED, f"connections stay: {why}")
-    if was_on and not is_on:
+    if (was_on and not is_on) or (is_on and _is_shared(facts)):
         return _told(others, facts, Reason.REBALANCED, f"now {_spread(facts.snapshot)}")
     if is_on or why:
         return Part(drains=facts.drains)
     return _begun(facts)
+
+
+def _is_shared(facts: Facts) -> bool:
+    """Whether the others have their share by now, be it of those who were new.
+
+    They take all that come while the donors are out, and must not be filled up by it.
+    """
+    shedding = donors(facts.drains)
+    takers = tuple(g for g in facts.members if g.uid not in shedding)
+    return bool(takers) and _average(takers) >= _average(facts.members)
 
 
 def _told(drains: tuple[Drain, ...], facts: Facts, reason: Reason, message: str) -> Part:

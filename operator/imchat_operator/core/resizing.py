@@ -145,7 +145,7 @@ def _obstacle(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...], loa
         return f"undone, the load is not known well enough for {duration_text(limit)}"
     uids = {d.uid for d in drains}
     first = [g.name for g in snapshot.gateways if g.uid not in uids and (g.pending or not g.ready)]
-    names = ", ".join(first)
+    names = ", ".join(sorted(first))
     lasted = duration_text(limit)
     return f"undone, {names} is not ready for {lasted} and would leave instead" if first else ""
 
