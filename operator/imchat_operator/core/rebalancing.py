@@ -48,25 +48,42 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
     took = snapshot.now - drain.phase_since
     closing = _closing(snapshot, drain, gateway, pace)
     match drain.phase:
+        case Phase.ISOLATING | Phase.DRAINING if _is_over(snapshot, drain, gateway):
+            return Step(drain=entered(snapshot, drain, Phase.RETURNING))
         case Phase.ISOLATING if (actions := isolated(gateway)) or took < policy.deregister_delay:
             return Step(drain=drain, actions=actions)
         case Phase.ISOLATING:
             return Step(drain=entered(snapshot, drain, Phase.DRAINING), actions=(closing,))
-        case Phase.DRAINING if gateway.connections > drain.keep and took < policy.deadline:
-            return Step(drain=drain, actions=(*isolated(gateway), closing))
         case Phase.DRAINING:
-            return Step(drain=entered(snapshot, drain, Phase.RETURNING))
+            return Step(drain=drain, actions=(*isolated(gateway), closing))
         case _:
             return _returning(snapshot, drain, gateway, took)
 
 
+def _is_over(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+    took = snapshot.now - drain.phase_since
+    is_late = drain.phase is Phase.DRAINING and took >= snapshot.spec.draining.deadline
+    return is_late or gateway.connections <= drain.keep or _is_shared(snapshot)
+
+
 def _returning(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
-    if took < _SETTLING:
+    if took < _SETTLING and not _is_shared(snapshot):
         return Step(drain=drain)
     actions = readmission(gateway)
     is_back = gateway.ready and not actions
     is_over = is_back or took >= _SETTLING + snapshot.spec.healing.not_ready_for
     return Step(drain=None if is_over else drain, actions=actions)
+
+
+def _is_shared(snapshot: Snapshot) -> bool:
+    """Whether the others have their share by now, be it of those who were new.
+
+    They take all that come while the donors are out, and must not be filled up by it.
+    """
+    drains = snapshot.history.drains
+    members, shedding = rotation(snapshot.gateways, drains), donors(drains)
+    takers = tuple(g for g in members if g.uid not in shedding)
+    return bool(shedding and takers) and _average(takers) >= _average(members)
 
 
 def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> StartDrain:
@@ -93,21 +110,11 @@ def rebalanced(facts: Facts, *, is_shrinking: bool) -> Part:
     is_on = len(others) < len(facts.drains)
     if is_on and why:
         return _told(others, facts, Reason.REBALANCE_STOPPED, f"connections stay: {why}")
-    if (was_on and not is_on) or (is_on and _is_shared(facts)):
+    if was_on and not is_on:
         return _told(others, facts, Reason.REBALANCED, f"now {_spread(facts.snapshot)}")
     if is_on or why:
         return Part(drains=facts.drains)
     return _begun(facts)
-
-
-def _is_shared(facts: Facts) -> bool:
-    """Whether the others have their share by now, be it of those who were new.
-
-    They take all that come while the donors are out, and must not be filled up by it.
-    """
-    shedding = donors(facts.drains)
-    takers = tuple(g for g in facts.members if g.uid not in shedding)
-    return bool(takers) and _average(takers) >= _average(facts.members)
 
 
 def _told(drains: tuple[Drain, ...], facts: Facts, reason: Reason, message: str) -> Part:
