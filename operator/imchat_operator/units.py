@@ -21,7 +21,7 @@ _UNITS = {
 _LONGEST = timedelta(hours=2_562_047)
 _PART = r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)"
 _DURATION = re.compile(rf"(?:{_PART})+")
-_CEL_DURATION = r"^([0-9]+([.][0-9]+)?(ms|h|m|s))+$"
+CEL_DURATION = r"^([0-9]+([.][0-9]+)?(ms|h|m|s))+$"
 
 
 def parsed_duration(text: str) -> timedelta:
@@ -111,7 +111,7 @@ def _aware(value: datetime) -> datetime:
 
 def _duration_schema(*rules: dict[str, str]) -> dict[str, Any]:
     shape = {
-        "rule": f"self.matches(r'{_CEL_DURATION}')",
+        "rule": f"self.matches(r'{CEL_DURATION}')",
         "message": "must be a duration that is not negative, such as 90s, 15m or 1h30m",
     }
     return {"type": "string", "maxLength": 32, "x-kubernetes-validations": [shape, *rules]}
@@ -125,7 +125,7 @@ def _positive(value: timedelta) -> timedelta:
 
 _POSITIVE_RULE = {
     # `matches` comes first: duration() of other text would be an evaluation error.
-    "rule": f"!self.matches(r'{_CEL_DURATION}') || duration(self) > duration('0s')",
+    "rule": f"!self.matches(r'{CEL_DURATION}') || duration(self) > duration('0s')",
     "message": "must be longer than zero, such as 90s, 15m or 1h30m",
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from imchat_operator.http_session import TooLargeError, content
 from imchat_operator.simulation.trace import Trace, from_csv, from_prometheus
 
 # Prometheus answers with 11,000 points at most.
@@ -90,14 +91,12 @@ async def _answer(
         "step": asked.step.total_seconds(),
     }
     async with session.get(url, params=params) as response:
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(65_536):
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise ValueError(
-                    f"the answer has more than {_MOST_BYTES} bytes and a trace is one series: "
-                    "put sum(...) around --query"
-                )
+        try:
+            body = await content(response, _MOST_BYTES)
+        except TooLargeError as error:
+            raise ValueError(
+                f"the answer has {error} and a trace is one series: put sum(...) around --query"
+            ) from None
     try:
         return json.loads(body)
     except ValueError:

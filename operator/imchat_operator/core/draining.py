@@ -17,7 +17,6 @@ from imchat_operator.core.decision import (
     Evict,
     Notice,
     Reason,
-    SetAccepting,
     StartDrain,
     Subject,
 )
@@ -29,6 +28,7 @@ from imchat_operator.core.snapshot import (
     Snapshot,
     Target,
 )
+from imchat_operator.core.stage import isolation
 from imchat_operator.models import Drain, Phase, Purpose
 from imchat_operator.units import duration_text
 
@@ -119,7 +119,7 @@ def _is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool
 def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
     if _is_out_of_reach(snapshot, drain, gateway):
         return _out_of_reach(snapshot, drain, gateway)
-    actions = isolated(gateway)
+    actions = isolation(gateway)
     waited = snapshot.now - drain.phase_since >= snapshot.spec.draining.deregister_delay
     if actions or not waited:
         return Step(drain=drain, actions=actions)
@@ -127,13 +127,6 @@ def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) ->
     message = f"{drain.pod} closes {gateway.connections} connections, {pace} a second"
     notices = on_both(snapshot, drain, Reason.GATEWAY_DRAINING, message)
     return Step(drain=next_drain, actions=_told(snapshot, gateway, pace), notices=notices)
-
-
-def isolated(gateway: Gateway) -> tuple[Action, ...]:
-    """Return what takes a gateway out of rotation, if it is in."""
-    if gateway.accepting is None or gateway.accepting is False:
-        return ()
-    return (SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=False),)
 
 
 def _told(snapshot: Snapshot, gateway: Gateway, pace: int) -> tuple[Action, ...]:
@@ -152,11 +145,11 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
     took = snapshot.now - drain.phase_since
     is_due = took >= snapshot.spec.draining.deadline
     residual = snapshot.spec.draining.residual
-    is_empty = isinstance(reading, Reported) and reading.connections <= residual
-    if is_empty and (is_due or (isinstance(reading, Reported) and reading.draining)):
-        return _drained(snapshot, drain, gateway, took)
-    if is_due and isinstance(reading, Silent):
-        return _out_of_reach(snapshot, drain, gateway)
+    match reading:
+        case Reported(connections=held, draining=drains) if held <= residual and (drains or is_due):
+            return _drained(snapshot, drain, gateway, took)
+        case Silent() if is_due:
+            return _out_of_reach(snapshot, drain, gateway)
     if is_due:
         limit = duration_text(snapshot.spec.draining.deadline)
         left = _count(gateway.known_connections)
@@ -171,7 +164,7 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
                 "Warning",
             ),
         )
-    return Step(drain=drain, actions=(*isolated(gateway), *_told(snapshot, gateway, pace)))
+    return Step(drain=drain, actions=(*isolation(gateway), *_told(snapshot, gateway, pace)))
 
 
 def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
@@ -194,7 +187,7 @@ def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     message = f"{drain.pod} can't be drained ({why}): {lost} connections are lost with it"
     return Step(
         drain=entered(snapshot, drain, Phase.REMOVING),
-        actions=isolated(gateway),
+        actions=isolation(gateway),
         notices=on_both(snapshot, drain, Reason.CONNECTIONS_CUT, message, "Warning"),
     )
 
@@ -220,7 +213,7 @@ def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
         return Step(drain=drain)
     again = entered(snapshot, drain, Phase.ISOLATING)
     again = again.model_copy(update={"restarts": gateway.restarts})
-    return Step(drain=again, actions=isolated(gateway))
+    return Step(drain=again, actions=isolation(gateway))
 
 
 def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:

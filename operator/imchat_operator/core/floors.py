@@ -41,33 +41,36 @@ def floor(snapshot: Snapshot, blindness: Blindness | None) -> Floor:
 
 def invalid_schedules(snapshot: Snapshot) -> tuple[str, ...]:
     """Return what is wrong with schedules that can't be computed, with their fields."""
-    found = enumerate(snapshot.spec.scaling.schedules)
-    judged = ((n, next_opening(s, snapshot.cluster.created_at, snapshot.now)) for n, s in found)
     return tuple(
-        f"spec.scaling.schedules[{n}].{j.field}: {j.why}"
-        for n, j in judged
-        if isinstance(j, Invalid)
+        f"spec.scaling.schedules[{number}].{found.field}: {found.why}"
+        for number, (_, found) in enumerate(_openings(snapshot))
+        if isinstance(found, Invalid)
     )
 
 
 def next_event(snapshot: Snapshot) -> datetime | None:
     """Return when a scheduled capacity begins to be prepared, or ends, next."""
     changes = []
-    for schedule in snapshot.spec.scaling.schedules:
-        match next_opening(schedule, snapshot.cluster.created_at, snapshot.now):
-            case Occurrence(start=start, end=end):
-                is_ahead = start - snapshot.now > schedule.prepare
-                changes.append(start - schedule.prepare if is_ahead else end)
+    for schedule, found in _openings(snapshot):
+        if isinstance(found, Occurrence):
+            is_ahead = found.start - snapshot.now > schedule.prepare
+            changes.append(found.start - schedule.prepare if is_ahead else found.end)
     return min(changes, default=None)
 
 
+def _openings(
+    snapshot: Snapshot,
+) -> list[tuple[ScheduledCapacity, Occurrence | Invalid | None]]:
+    created, now = snapshot.cluster.created_at, snapshot.now
+    return [(s, next_opening(s, created, now)) for s in snapshot.spec.scaling.schedules]
+
+
 def _scheduled(snapshot: Snapshot) -> list[Floor]:
-    floors = []
-    for schedule in snapshot.spec.scaling.schedules:
-        match next_opening(schedule, snapshot.cluster.created_at, snapshot.now):
-            case Occurrence() as event if event.start - snapshot.now <= schedule.prepare:
-                floors.append(_event_floor(snapshot, schedule, event))
-    return floors
+    return [
+        _event_floor(snapshot, schedule, event)
+        for schedule, event in _openings(snapshot)
+        if isinstance(event, Occurrence) and event.start - snapshot.now <= schedule.prepare
+    ]
 
 
 def _event_floor(snapshot: Snapshot, schedule: ScheduledCapacity, event: Occurrence) -> Floor:

@@ -86,13 +86,13 @@ class Utilization:
     def least_percent(self) -> float:
         """`least` in percent, of the signal where it is highest."""
         own = 100 * self.least / (self.capacity * self.rotation)
-        return max(own, *(o.least_percent for o in self.others)) if self.others else own
+        return max((own, *(o.least_percent for o in self.others)))
 
     @property
     def most_percent(self) -> float:
         """`most` in percent, of the signal where it is highest."""
         own = 100 * self.most / (self.capacity * self.rotation)
-        return max(own, *(o.most_percent for o in self.others)) if self.others else own
+        return max((own, *(o.most_percent for o in self.others)))
 
     @property
     def text(self) -> str:
@@ -137,7 +137,7 @@ def donors(drains: Iterable[Drain]) -> frozenset[str]:
     return frozenset(d.uid for d in drains if d.purpose is Purpose.REBALANCE)
 
 
-def rotation(gateways: tuple[Gateway, ...], drains: Iterable[Drain]) -> tuple[Gateway, ...]:
+def rotation(gateways: tuple[Gateway, ...], drains: tuple[Drain, ...]) -> tuple[Gateway, ...]:
     """Return the gateways that take new connections, or will again after a rebalance."""
     out, shedding = leaving(drains), donors(drains)
     return tuple(

@@ -44,15 +44,13 @@ def hold(facts: Facts, direction: Direction, *, rests: bool) -> Hold | None:
 def holds(facts: Facts) -> Holds:
     """Return what must stop a change of size that is under way."""
     mode = facts.snapshot.spec.scaling.mode
-    found = {}
-    for direction in Direction:
+    both = facts.owner.rival if mode is Mode.AUTO else f"scaling.mode is {mode}"
+
+    def why(direction: Direction) -> str:
         standing = _standing(facts, direction)
-        found[direction] = standing.why if standing else ""
-        if facts.owner.rival:
-            found[direction] = facts.owner.rival
-        if mode is not Mode.AUTO:
-            found[direction] = f"scaling.mode is {mode}"
-    return Holds(up=found[Direction.UP], down=found[Direction.DOWN], floor=facts.floor)
+        return both or (standing.why if standing else "")
+
+    return Holds(up=why(Direction.UP), down=why(Direction.DOWN), floor=facts.floor)
 
 
 def _standing(facts: Facts, direction: Direction) -> Hold | None:

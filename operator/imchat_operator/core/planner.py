@@ -70,8 +70,7 @@ def decide(snapshot: Snapshot) -> Decision:
     facts = replace(facts, drains=repairs.drains)
     size = sizing.sized(facts, progress)
     facts = replace(facts, drains=size.drains)
-    is_shrinking = size.resize is not None and size.resize.to < size.resize.from_
-    shares = rebalancing.rebalanced(facts, is_shrinking=is_shrinking)
+    shares = rebalancing.rebalanced(facts)
     facts = replace(facts, drains=shares.drains)
     stages = (repairs, size, shares)
     actions = (

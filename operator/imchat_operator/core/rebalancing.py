@@ -9,7 +9,7 @@ from datetime import timedelta
 from math import ceil
 
 from imchat_operator.core.decision import Reason, StartDrain
-from imchat_operator.core.draining import Step, entered, isolated
+from imchat_operator.core.draining import Step, entered
 from imchat_operator.core.load import Unknown, donors, rotation
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot
 from imchat_operator.core.stage import Facts, Part, isolation, new_drain, readmission
@@ -31,9 +31,9 @@ _MOST_DONORS = 48
 # A rebalance that does not help (clients that return to where they were) is not tried again soon.
 # One that gave the emptiest gateway this share of the average, in percent, did help.
 _REST = timedelta(minutes=10)
+_LEAST_GAIN = 10
 # Those that were closed are told to come back within two seconds; not to where they were.
 _SETTLING = timedelta(seconds=3)
-_LEAST_GAIN = 10
 
 
 def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int) -> Step:
@@ -50,12 +50,12 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
     match drain.phase:
         case Phase.ISOLATING | Phase.DRAINING if _is_over(snapshot, drain, gateway):
             return Step(drain=entered(snapshot, drain, Phase.RETURNING))
-        case Phase.ISOLATING if (actions := isolated(gateway)) or took < policy.deregister_delay:
+        case Phase.ISOLATING if (actions := isolation(gateway)) or took < policy.deregister_delay:
             return Step(drain=drain, actions=actions)
         case Phase.ISOLATING:
             return Step(drain=entered(snapshot, drain, Phase.DRAINING), actions=(closing,))
         case Phase.DRAINING:
-            return Step(drain=drain, actions=(*isolated(gateway), closing))
+            return Step(drain=drain, actions=(*isolation(gateway), closing))
         case _:
             return _returning(snapshot, drain, gateway, took)
 
@@ -97,15 +97,10 @@ def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> S
     )
 
 
-def rebalanced(facts: Facts, *, is_shrinking: bool) -> Part:
-    """Return the rebalance that begins now, or the end of the one under way.
-
-    Args:
-        facts: what is, with the drains that go on.
-        is_shrinking: whether a scale-down is under way.
-    """
+def rebalanced(facts: Facts) -> Part:
+    """Return the rebalance that begins now, or the end of the one under way."""
     others = tuple(d for d in facts.drains if d.purpose is not Purpose.REBALANCE)
-    why = _objection(facts, others, is_shrinking=is_shrinking)
+    why = _objection(facts, others)
     was_on = bool(donors(facts.snapshot.history.drains))
     is_on = len(others) < len(facts.drains)
     if is_on and why:
@@ -126,7 +121,7 @@ def _spread(snapshot: Snapshot) -> str:
     return f"{len(held)} gateways hold {min(held, default=0)} to {max(held, default=0)} connections"
 
 
-def _objection(facts: Facts, others: tuple[Drain, ...], *, is_shrinking: bool) -> str:
+def _objection(facts: Facts, others: tuple[Drain, ...]) -> str:
     """Return why connections must not be moved now, or nothing."""
     scaling = facts.snapshot.spec.scaling
     if scaling.rebalance.mode is RebalanceMode.OFF:
@@ -137,7 +132,7 @@ def _objection(facts: Facts, others: tuple[Drain, ...], *, is_shrinking: bool) -
         return facts.maintenance.until
     if isinstance(facts.load, Unknown):
         return f"the load is not known: {facts.load.why}"
-    if facts.ill or others or is_shrinking:
+    if facts.ill or others:
         return "a gateway is ill, or leaves"
     shedding = donors(facts.drains)
     takers = [
@@ -167,7 +162,7 @@ def _begun(facts: Facts) -> Part:
         f"{snapshot.spec.draining.connections_per_second} a second"
     )
     return Part(
-        actions=isolation(found),
+        actions=isolation(*found),
         notices=(snapshot.cluster.notice(Reason.REBALANCING, message),),
         drains=(*facts.drains, *new),
     )

@@ -18,7 +18,7 @@ def repaired(facts: Facts) -> Part:
     new = tuple(_repair(facts, p) for p in begun)
     return Part(
         verdicts=(_verdict(facts, (*active, *new), hold),),
-        actions=isolation(tuple(p.gateway for p in begun)),
+        actions=isolation(*(p.gateway for p in begun)),
         notices=tuple(
             n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
         ),

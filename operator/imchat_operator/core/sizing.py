@@ -104,17 +104,23 @@ def _under_way(facts: Facts, resize: Resize) -> Part:
     return Part(verdicts=(verdict,), drains=facts.drains, resize=resize)
 
 
-def _because(load: Utilization, rule: scaling.Rule, size: Size) -> Size:
+def _wanted(facts: Facts, load: Utilization, rule: scaling.Rule) -> Size | None:
+    """Return the size that a rule asks for by all signals; None if one of them can't tell."""
+    spec, is_up = facts.snapshot.spec, isinstance(rule, ScaleUpRule)
+    sizes = [
+        scaling.desired_size(one.least if is_up else one.most, one, spec, facts.floor)
+        for one in (load, *load.others)
+    ]
+    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    if size is None:
+        return None
     return replace(size, why=f"{scaling.rule_text(rule)} (now {load.text}); {size.why}")
 
 
 def _sustained_up(facts: Facts, load: Utilization, rule: ScaleUpRule) -> Part:
-    spec = facts.snapshot.spec
-    sizes = [scaling.desired_size(o.least, o, spec, facts.floor) for o in (load, *load.others)]
-    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    size = _wanted(facts, load, rule)
     if size is None:
         return _waiting(facts)
-    size = _because(load, rule, size)
     if size.replicas > facts.target.replicas:
         return _grow(facts, size, hold(facts, Direction.UP, rests=True))
     at_max = facts.target.replicas >= facts.snapshot.spec.max_replicas
@@ -122,12 +128,9 @@ def _sustained_up(facts: Facts, load: Utilization, rule: ScaleUpRule) -> Part:
 
 
 def _sustained_down(facts: Facts, load: Utilization, rule: ScaleDownRule) -> Part:
-    spec = facts.snapshot.spec
-    sizes = [scaling.desired_size(o.most, o, spec, facts.floor) for o in (load, *load.others)]
-    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    size = _wanted(facts, load, rule)
     if size is None:
         return _waiting(facts)
-    size = _because(load, rule, size)
     if size.replicas < facts.target.replicas:
         return _shrink(facts, load, size)
     return _stay(facts, size.clamp or Reason.SIZE_IS_RIGHT, size.why)
@@ -244,7 +247,7 @@ def _shrunk(facts: Facts, size: Size) -> Part:
     message = f"{size.why}; draining {names}"
     notice = resizing.resize_notice(facts.snapshot, resize, Reason.SCALING_DOWN, message)
     part = _under_way(replace(facts, drains=(*facts.drains, *new)), resize)
-    return replace(part, actions=isolation(leaving), notices=(notice,))
+    return replace(part, actions=isolation(*leaving), notices=(notice,))
 
 
 def _waiting(facts: Facts) -> Part:

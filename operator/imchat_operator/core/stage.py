@@ -77,7 +77,7 @@ def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> D
     )
 
 
-def isolation(gateways: tuple[Gateway, ...]) -> tuple[Action, ...]:
+def isolation(*gateways: Gateway) -> tuple[Action, ...]:
     """Return what takes gateways out of rotation."""
     return tuple(
         SetAccepting(pod=g.name, uid=g.uid, accepting=False) for g in gateways if g.accepting

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from imchat_operator.models.base import Model, validations
-from imchat_operator.units import Percent, PositiveDuration
+from imchat_operator.units import CEL_DURATION, Percent, PositiveDuration
 
 
 class MetricsSource(StrEnum):
@@ -52,7 +52,7 @@ _NAMED = {
 
 _PATIENCE = {
     # `matches` comes first: duration() of other text would be an evaluation error.
-    "rule": "!self.timeout.matches('^([0-9]+([.][0-9]+)?(ms|h|m|s))+$') "
+    "rule": f"!self.timeout.matches(r'{CEL_DURATION}') "
     "|| duration(self.timeout) <= duration('30s')",
     "message": "timeout must be at most 30s: one gateway that hangs holds up a pass for so long",
     "fieldPath": ".timeout",

@@ -8,14 +8,14 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from imchat_operator.core.decision import StartDrain
 from imchat_operator.core.snapshot import Reported, Silent, Unreadable
+from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.models import Metrics
 
 _LARGEST_ANSWER = 1 << 20
@@ -55,25 +55,12 @@ class UnansweredError(RefusedError):
     """A gateway did not answer at all."""
 
 
-class Gateways:
+class Gateways(HttpSession):
     """Client of all gateways; an async context manager."""
 
     def __init__(self) -> None:
-        # One connection per request: a kept one would be one more thing that dies with a pod. No
-        # limit of them: waiting for the hung ones of others would count as a gateway's own silence.
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._session.close()
+        # Waiting for the hung ones of others would count as a gateway's own silence.
+        super().__init__(limit=0)
 
     async def scrape(
         self, address: Address, metrics: Metrics, more: Collection[str] = ()
@@ -127,14 +114,12 @@ class Gateways:
             async with self._session.request(
                 method, url, json=body, timeout=timeout, allow_redirects=False
             ) as answer:
-                content = bytearray()
-                async for chunk in answer.content.iter_chunked(1 << 16):
-                    content += chunk
-                    if len(content) > _LARGEST_ANSWER:
-                        raise RefusedError(f"answered with more than {_LARGEST_ANSWER} bytes")
+                text = (await content(answer, _LARGEST_ANSWER)).decode(errors="replace")
                 if answer.status != 200:  # noqa: PLR2004 -- HTTP's own number
                     raise RefusedError(f"answered HTTP {answer.status}")
-                return content.decode(errors="replace")
+                return text
+        except TooLargeError as error:
+            raise RefusedError(f"answered with {error}") from error
         except TimeoutError as error:
             raise UnansweredError(f"no answer within {seconds:g}s") from error
         except aiohttp.ClientConnectorError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imchat_operator.core.decision import Outcome
+from imchat_operator.core.decision import Outcome, Scale
 from imchat_operator.core.snapshot import (
     Gateway,
     NotAsked,
@@ -119,7 +119,7 @@ class Observer:
         snapshot = Snapshot(
             now=datetime.now(UTC),
             sampled_at=measured.at,
-            target=await self._target(found, spec.target_ref, history),
+            target=await self._target(found, spec.target_ref, history, outcomes),
             autoscalers=self._rivals(spec.target_ref),
             gateways=self._gateways(pods, sample),
             measurements=measured.found,
@@ -183,9 +183,17 @@ class Observer:
         ready = frozenset(p.uid for p in asked.pods if p.ready and p.uid in addresses)
         return await self._source.sample(asked, addresses, ready, longest)
 
-    async def _target(self, scale: Json, ref: TargetRef, history: ImChatClusterStatus) -> Target:
+    async def _target(
+        self,
+        scale: Json,
+        ref: TargetRef,
+        history: ImChatClusterStatus,
+        outcomes: tuple[Outcome, ...],
+    ) -> Target:
         replicas = scale["spec"].get("replicas", 0)
-        is_at_stake = history.conflict is not None or history.resize is not None
+        # A number that is as it was, though we have just changed it, was changed back.
+        is_scaled = any(isinstance(o.action, Scale) and not o.refused for o in outcomes)
+        is_at_stake = history.conflict is not None or is_scaled
         is_foreign = history.replicas not in {None, replicas} or is_at_stake
         return Target(
             kind=ref.kind,
@@ -196,7 +204,7 @@ class Observer:
         )
 
     async def _manager(self, ref: TargetRef) -> str:
-        """Return who set the target's replicas last; only asked when they changed."""
+        """Return who set the target's replicas last; empty if that can't be told."""
         resource = await self._api.resource(ref.api_version, ref.kind)
         if resource is None:
             return ""

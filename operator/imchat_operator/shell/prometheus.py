@@ -11,11 +11,11 @@ import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
+from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.settings import PrometheusServer
 
 _LARGEST_ANSWER = 4 << 20
@@ -27,25 +27,12 @@ class NoFiguresError(Exception):
     """A source gave no figures, with the reason in words."""
 
 
-class Prometheus:
+class Prometheus(HttpSession):
     """Client of all named servers; an async context manager."""
 
     def __init__(self, servers: Mapping[str, PrometheusServer]) -> None:
+        super().__init__()
         self._servers = servers
-        # One connection per query: an idle one may be closed at the other end just as it is used.
-        connector = aiohttp.TCPConnector(force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._session.close()
 
     async def by_pod(
         self, server: str, query: str, namespace: str, *, within: timedelta, lookback: timedelta
@@ -87,13 +74,9 @@ class Prometheus:
                 timeout=aiohttp.ClientTimeout(total=within.total_seconds()),
                 allow_redirects=False,
             ) as answer:
-                status, content = answer.status, bytearray()
-                async for chunk in answer.content.iter_chunked(1 << 16):
-                    content += chunk
-                    if len(content) > _LARGEST_ANSWER:
-                        raise NoFiguresError(
-                            f"Prometheus {server} answered with more than {_LARGEST_ANSWER} bytes"
-                        )
+                status, text = answer.status, await content(answer, _LARGEST_ANSWER)
+        except TooLargeError as error:
+            raise NoFiguresError(f"Prometheus {server} answered with {error}") from error
         except TimeoutError as error:
             seconds = within.total_seconds()
             raise NoFiguresError(
@@ -105,7 +88,7 @@ class Prometheus:
                 f"Prometheus {server} can't be asked: {why}"[:_LONGEST_REASON]
             ) from error
         try:
-            return json.loads(content)
+            return json.loads(text)
         except (ValueError, RecursionError) as error:
             raise NoFiguresError(f"Prometheus {server} answered HTTP {status}, no JSON") from error
 

@@ -122,7 +122,7 @@ class Signals:
                 found = (self._queried(asked, s) for s in asked.spec.scaling.signals)
                 return tuple(await asyncio.gather(*found))
             case MetricsSource.RESOURCE:
-                return await self._used(asked)
+                return await self._by_usage(asked)
 
     def _own(
         self, asked: Asked, signal: Signal, scraped: Mapping[str, Mapping[str, float]], at: datetime
@@ -170,28 +170,34 @@ class Signals:
             lookback=max_age(asked.metrics),
         )
 
-    async def _used(self, asked: Asked) -> tuple[Measurement, ...]:
-        path = POD_METRICS.path(asked.namespace)
-        query = {"labelSelector": asked.selector}
+    async def _by_usage(self, asked: Asked) -> tuple[Measurement, ...]:
         signals = asked.spec.scaling.signals
+        try:
+            items = await self._listed(asked)
+            times = {i["metadata"]["name"]: time_of(i["timestamp"]) for i in items}
+            used = [_used(items, s.type) for s in signals]
+        except NoFiguresError as error:
+            why = str(error)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            why = "metrics.k8s.io answered with no list of pod metrics"
+        else:
+            found = zip(signals, used, strict=True)
+            return tuple(_measurement(asked, s, values, times) for s, values in found)
+        return tuple(Unmeasured(signal=signal_name(s), why=why) for s in signals)
+
+    async def _listed(self, asked: Asked) -> list[Json]:
+        path, query = POD_METRICS.path(asked.namespace), {"labelSelector": asked.selector}
         try:
             async with asyncio.timeout(asked.metrics.timeout.total_seconds()):
                 listed = await self._api.request("GET", path, query=query)
-            items: list[Json] = listed["items"]
-            times = {i["metadata"]["name"]: time_of(i["timestamp"]) for i in items}
-            used = [_used(items, s.type) for s in signals]
         except ApiError as error:
             why = f"metrics.k8s.io refused ({error}): is a metrics server installed?"
-            return tuple(Unmeasured(signal=signal_name(s), why=why) for s in signals)
+            raise NoFiguresError(why) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = f"metrics.k8s.io does not answer ({type(error).__name__})"
-            return tuple(Unmeasured(signal=signal_name(s), why=why) for s in signals)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            why = "metrics.k8s.io answered with no list of pod metrics"
-            return tuple(Unmeasured(signal=signal_name(s), why=why) for s in signals)
-        return tuple(
-            _measurement(asked, s, values, times) for s, values in zip(signals, used, strict=True)
-        )
+            raise NoFiguresError(why) from error
+        items: list[Json] = listed["items"]
+        return items
 
 
 def promql(asked: Asked, signal: Signal) -> str:

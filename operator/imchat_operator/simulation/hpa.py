@@ -13,6 +13,7 @@ Two rules that surprise:
   one needs their place, so the other direction's policies may see them for longer.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -195,7 +196,6 @@ def _not_below(spec: HpaSpec, wanted: int, limit: int) -> HpaDecision | None:
 
 def _scale_up_limit(sync: _Sync) -> int:
     """The most replicas that the policies allow."""
-    rules = sync.spec.scale_up
 
     def most(policy: ScalingPolicy) -> int:
         start = sync.replicas_before(policy.period_seconds)
@@ -207,20 +207,12 @@ def _scale_up_limit(sync: _Sync) -> int:
             case _:
                 assert_never(policy.type)
 
-    match rules.select:
-        case "Disabled":
-            return sync.replicas
-        case "Min":
-            return min(map(most, rules.policies))
-        case "Max":
-            return max(map(most, rules.policies))
-        case _:
-            assert_never(rules.select)
+    limits = [most(policy) for policy in sync.spec.scale_up.policies]
+    return _selected(sync.spec.scale_up, sync.replicas, limits, least=min, most=max)
 
 
 def _scale_down_limit(sync: _Sync) -> int:
     """The fewest replicas that the policies allow."""
-    rules = sync.spec.scale_down
 
     def fewest(policy: ScalingPolicy) -> int:
         start = sync.replicas_before(policy.period_seconds)
@@ -232,13 +224,26 @@ def _scale_down_limit(sync: _Sync) -> int:
             case _:
                 assert_never(policy.type)
 
+    limits = [fewest(policy) for policy in sync.spec.scale_down.policies]
+    return _selected(sync.spec.scale_down, sync.replicas, limits, least=max, most=min)
+
+
+def _selected(
+    rules: ScalingRules,
+    replicas: int,
+    limits: Sequence[int],
+    *,
+    least: Callable[[Sequence[int]], int],
+    most: Callable[[Sequence[int]], int],
+) -> int:
+    """The limit that `selectPolicy` takes: of the least change, of the most, or no change."""
     match rules.select:
         case "Disabled":
-            return sync.replicas
+            return replicas
         case "Min":
-            return max(map(fewest, rules.policies))
+            return least(limits)
         case "Max":
-            return min(map(fewest, rules.policies))
+            return most(limits)
         case _:
             assert_never(rules.select)
 
