@@ -14,7 +14,7 @@ import aiohttp
 from imchat_operator.settings import Settings
 from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import WINDOWS, Windows
-from imchat_operator.shell.objects import node_is_ready
+from imchat_operator.shell.nodes import node
 from imchat_operator.shell.observe import Clients
 from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
 from imchat_operator.shell.reflector import Reflector
@@ -30,9 +30,7 @@ class Supervisor:
         self._clients = clients
         self._api = api = clients.api
         self._settings = settings
-        self._nodes = Reflector(
-            api, NODES.path(), project=node_is_ready, on_change=self._wake_everything
-        )
+        self._nodes = Reflector(api, NODES.path(), project=node, on_change=self._wake_everything)
         self._windows = Windows(api, self._wake_namespace)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
