@@ -27,8 +27,8 @@ def _node_of(namespace: Namespace, pod: str) -> str:
     return str(found["spec"]["nodeName"])
 
 
-def _healed(namespace: Namespace, pod: str, *, replicas: int = 3) -> str:
-    note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+def _healed(namespace: Namespace, pod: str, *, replicas: int = 3, seconds: float = 60.0) -> str:
+    note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=seconds)
     assert note.startswith(f"{pod} is replaced by")
     namespace.wait_until(lambda: len(namespace.ready_pods()) == replicas)
     assert pod not in namespace.pod_names()
@@ -62,7 +62,7 @@ def test_a_zombie_is_told_by_its_peers_and_replaced(
     with Users.connected(namespace.kubeconfig, namespace.name, *clients) as users:
         users.wait_for_connected(400)
         namespace.fault(ill, fault)
-        _healed(namespace, ill, replicas=4)
+        _healed(namespace, ill, replicas=4, seconds=100)
         users.wait_for_connected(400)
     told = namespace.note("GatewayUnhealthy")
     assert f"{ill} is taken out of rotation" in told

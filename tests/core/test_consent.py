@@ -52,7 +52,7 @@ OUTAGE = (
         ),
         pytest.param(
             decided(gateway("a", SILENT), *gateways("bcd"), dependencies=(DOWN,)),
-            ("True", "DependencyDown", "a dependency is down; 0 held"),
+            ("True", "DependencyDown", "auth-service is down; 0 held"),
             id="one is suspected while it is down",
         ),
         pytest.param(

@@ -51,6 +51,7 @@ def by_uid(found: Snapshot) -> dict[str, Gateway]:
 
 def no_more_are_under_repair_than_allowed(found: Snapshot, decision: Decision) -> None:
     if begun(found, decision):
+        event("a repair begins")
         active = sum(is_repair(d) for d in decision.status.drains)
         assert active <= found.spec.healing.max_concurrent
 

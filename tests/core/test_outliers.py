@@ -74,6 +74,12 @@ MUTE = zombie(
         ),
         pytest.param(
             figures(300, 0.0),
+            peers(BUSY, BUSY, figures(300, 0.0), figures(300, 0.0), figures(300, 0.0)),
+            None,
+            id="most of the others answer nothing, though two are busy",
+        ),
+        pytest.param(
+            figures(300, 0.0),
             (*peers(BUSY), isolated("c", BUSY), gateway("d", Silent(why="no answer"))),
             None,
             id="those out of rotation, and silent ones, are no peers",

@@ -139,7 +139,7 @@ def what_is_not_auto_or_paused_or_another_s_touches_nothing(
         nothing_shrinks(found, decision)
     if scaling.mode is not Mode.AUTO:
         purposes = {d.purpose for d in decision.status.drains}
-        assert purposes <= {Purpose.HEALING}
+        assert purposes <= {Purpose.HEALING, Purpose.QUARANTINE}
     if scaling.mode is Mode.OBSERVE:
         assert decision.status.recommendation is None
 
@@ -159,7 +159,8 @@ def an_open_window_sees_nothing_disruptive_begun(found: Snapshot, decision: Deci
 
 
 def what_removes_a_gateway_was_recorded_before(found: Snapshot, decision: Decision) -> None:
-    repairs = [d for d in found.history.drains if d.purpose is Purpose.HEALING]
+    ours = {Purpose.HEALING, Purpose.QUARANTINE}
+    repairs = [d for d in found.history.drains if d.purpose in ours]
     removing = {d.uid for d in repairs if d.phase is Phase.REMOVING}
     assert {a.uid for a in decision.actions if isinstance(a, Evict)} <= removing
     for scale in scaled(decision, up=False):

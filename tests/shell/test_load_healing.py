@@ -97,30 +97,33 @@ def counted(messages: float | str, errors: float | str) -> str:
     [
         pytest.param([(0, counted(100, 1))], (None, None), id="the first time there is no rate"),
         pytest.param(
-            [(0, counted(100, 1)), (10, counted(600, 6))], (50, 0.5), id="over the time between"
+            [(0, counted(100, 1)), (30, counted(1600, 16))], (50, 0.5), id="over the time between"
         ),
         pytest.param(
             [(0, counted(100, 1)), (4, counted(900, 9))], (None, None), id="not over less than 5s"
         ),
         pytest.param(
-            [(n, counted(100 * n, n)) for n in range(8)], (100, 1), id="sampled every second"
+            [(0, counted(100, 1)), (29, counted(3000, 9))], (100, None), id="errors over 30s"
         ),
         pytest.param(
-            [(0, counted(0, 0)), (5, counted(500, 5)), (9, counted(500, 5))],
+            [(n, counted(100 * n, n)) for n in range(38)], (100, 1), id="sampled every second"
+        ),
+        pytest.param(
+            [(0, counted(0, 0)), (30, counted(3000, 30)), (34, counted(3000, 30))],
             (100, 1),
             id="the last rate holds until there is a new one",
         ),
         pytest.param(
-            [(0, counted(900, 9)), (10, counted(5, 0))], (None, None), id="after a restart none"
+            [(0, counted(900, 9)), (30, counted(5, 0))], (None, None), id="after a restart none"
         ),
         pytest.param(
-            [(0, counted(0, 0)), (10, counted("NaN", "+Inf"))], (None, None), id="no numbers, none"
+            [(0, counted(0, 0)), (30, counted("NaN", "+Inf"))], (None, None), id="no numbers, none"
         ),
-        pytest.param([(0, FIGURES), (10, FIGURES)], (None, None), id="without counters none"),
+        pytest.param([(0, FIGURES), (30, FIGURES)], (None, None), id="without counters none"),
         pytest.param(
             [
                 (0, f'{FIGURES}{ERRORS}{{kind="a"}} 1\n{ERRORS}{{kind="b"}} 2\n'),
-                (10, f'{FIGURES}{ERRORS}{{kind="a"}} 6\n{ERRORS}{{kind="b"}} 7\n'),
+                (30, f'{FIGURES}{ERRORS}{{kind="a"}} 16\n{ERRORS}{{kind="b"}} 17\n'),
             ],
             (None, 1.0),
             id="summed over labels",
@@ -152,7 +155,7 @@ async def test_the_counters_are_named_by_the_spec(
 ) -> None:
     async with sampling() as source:
         await source.said(0, f"{counted(100, 1)}handled_total 0\n", **zombie)
-        reading = await source.said(10, f"{counted(600, 6)}handled_total 30\n", **zombie)
+        reading = await source.said(30, f"{counted(1600, 16)}handled_total 90\n", **zombie)
     assert rates(reading) == expected
 
 

@@ -25,8 +25,10 @@ from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.signals import Asked, Rates, Signals, wanted_metrics
 
 _AT_ONCE = 128
-# What peers are compared by; over less time, a rate is mostly chance.
+# What peers are compared by; over less time, a rate is mostly chance. Errors get rare, since a
+# gateway that loses all its sessions has soon few left to lose.
 _LEAST_TRAFFIC = timedelta(seconds=5)
+_LEAST_ERRORS = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class LoadSource:
         self._signals = Signals(api, prometheus)
         self._accepted = Rates()
         self._traffic = Rates()
+        self._errors = Rates()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._latest: Sample | None = None
         self._measured: tuple[int, Measurements] | None = None
@@ -171,7 +174,7 @@ class LoadSource:
             answer_time=scrape.took,
             accept_rate=rate(self._accepted, ACCEPTED, timedelta()),
             message_rate=rate(self._traffic, zombie.messages, _LEAST_TRAFFIC),
-            error_rate=rate(self._traffic, zombie.errors, _LEAST_TRAFFIC),
+            error_rate=rate(self._errors, zombie.errors, _LEAST_ERRORS),
         )
 
     def _forget_all_but(self, uids: frozenset[str]) -> None:
@@ -179,3 +182,4 @@ class LoadSource:
         self._last_answers = {u: at for u, at in self._last_answers.items() if u in uids}
         self._accepted.forget_all_but(uids)
         self._traffic.forget_all_but(uids)
+        self._errors.forget_all_but(uids)
