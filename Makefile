@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+# Tests at a time; those of e2e mostly wait. Each job has a control plane of its own.
+JOBS ?= 2
 
 .PHONY: help
 help: ## List the targets
@@ -23,15 +25,23 @@ check: $(READY) ## Lint, types, import rules and the core's tests: seconds
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --quiet tests
+	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) tests
 
 .PHONY: test
-test: check ## `check`, then the suites on a real API server, the demo among them
-	$(BIN)/python -m pytest e2e/tests e2e/suite
+test: check programs ## `check`, then the suites on a real API server, the demo among them
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile e2e/tests e2e/suite
+
+.PHONY: programs
+programs: $(READY) ## Find, download or build the programs of the control plane
+	@$(BIN)/python -c 'from controlplane import console, programs; programs.find_programs(console.plain(print))'
 
 .PHONY: hpa-conformance
 hpa-conformance: $(READY) ## The simulation's HPA against the real controller, on 1,000 cases
 	$(BIN)/python -m hpa_conformance --cases 1000
+
+.PHONY: bench-healing
+bench-healing: $(READY) ## Every failure class with the operator and without it: figures for docs/healing.md
+	$(BIN)/python -m healing_bench --output dist/healing.json
 
 .PHONY: crds
 crds: $(READY) ## Write crds/*.yaml from the models

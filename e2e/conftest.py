@@ -22,13 +22,16 @@ Eventually: TypeAlias = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def programs(pytestconfig: pytest.Config) -> dict[str, Path]:
-    """The local control plane's programs; getting them may take minutes, which is shown."""
+    """The local control plane's programs; getting them may take minutes, which is shown.
+
+    A worker of pytest-xdist has no terminal: it waits in silence.
+    """
     reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    assert reporter is not None
-    assert capture is not None
 
     def show(line: str) -> None:
+        if reporter is None or capture is None:
+            return
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
             reporter.write_line(line)

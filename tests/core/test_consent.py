@@ -15,7 +15,7 @@ from tests.core.fleet import (
 from tests.core.repairs import CRASH, DOWN, blocked, decided, healing, repaired
 
 from imchat_operator.core.decision import Decision
-from imchat_operator.core.snapshot import DependencyState, Node
+from imchat_operator.core.snapshot import DependencyState, Gateway, Node
 from imchat_operator.models import Storm
 
 ILL = crashed("a")
@@ -118,6 +118,18 @@ def test_in_a_storm_nothing_is_begun_but_dead_pods_are_removed(
     decision: Decision, names: list[str]
 ) -> None:
     assert repaired(decision) == names
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(LEAVING, id="a node leaves"),
+        pytest.param(ASKED, id="a drain is asked for"),
+        pytest.param(gateway("a", quarantine="INC-7"), id="quarantine is asked for"),
+    ],
+)
+def test_it_is_the_storm_that_is_told_of_what_is_well_too(one: Gateway) -> None:
+    assert blocked(decided(one, *STORM))[1] == "StormGate"
 
 
 def test_in_a_storm_a_stuck_pod_of_a_node_that_is_off_is_deleted_by_force() -> None:

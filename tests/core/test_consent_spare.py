@@ -59,6 +59,11 @@ def test_a_gateway_that_is_well_is_not_taken_where_too_few_would_be_left() -> No
             id="of three on a node that goes away one at first",
         ),
         pytest.param(
+            decided(unready("a", drain_requested=True), *gateways("bc"), policy={"minReplicas": 1}),
+            ["a"],
+            id="one that is not ready is missed already",
+        ),
+        pytest.param(
             decided(ASKED, gateway("b"), policy={"minReplicas": 1}),
             [],
             id="also one that is asked for is held where too few would be left",

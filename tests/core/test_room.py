@@ -126,6 +126,25 @@ def test_what_is_ill_does_not_count_as_room() -> None:
     assert found == {"a": "Surging"}
 
 
+def test_one_that_takes_connections_and_is_ill_does_not_count_as_room_either() -> None:
+    crashing = gateway(
+        "b", 300, revision="v1", restarts=3, restarted_at=at(-5), created_at=at(-600)
+    )
+    rare = {"minHealthy": 1}
+    three = {"minReplicas": 3}
+    found = of(leaving("a"), crashing, ailment="NodeLeaving", policy=three, healing=rare)
+    assert found == {"a": "Surging"}
+
+
+def test_what_is_not_known_of_the_load_may_be_too_much_for_the_rest() -> None:
+    metrics = {"interval": "10s", "coverage": 50}
+    mute = gateway("b", Unreadable(why="answered HTTP 404"), revision="v1")
+    policy = {"metrics": metrics, "scaling": SCALE}
+    assert of(leaving("a", 400), mute, load=400, policy=policy) == {"a": "Surging"}
+    known = gateway("b", 400, revision="v1")
+    assert of(leaving("a", 400), known, load=400, policy=policy) == {"a": "Isolating"}
+
+
 def test_of_two_that_leave_in_one_pass_the_second_does_not_count_on_the_first() -> None:
     found = of(
         leaving("a"),

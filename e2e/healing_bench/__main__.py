@@ -1,0 +1,158 @@
+"""The command line: `python -m healing_bench -o results.json`.
+
+Progress goes to standard error, the Markdown table to standard output, everything that was measured
+to the JSON file, which is written after each scenario. Figures that the file holds already and
+that are not measured again stay, so that the sides can be measured one at a time.
+Exit status: 0 all was measured, 1 something was not, 2 bad input.
+"""
+
+import argparse
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kubernetes.client import ApiException
+from urllib3.exceptions import HTTPError
+
+from harness.namespace import KubectlError
+from healing_bench.figures import Figures, Results, Setting, Side, as_json, kept
+from healing_bench.measure import measured
+from healing_bench.scenarios import SCENARIOS, Scenario
+from healing_bench.stage import NODES, Stage, played, stage
+from healing_bench.table import table, troubles
+
+_GATEWAYS, _CAPACITY = 5, 3000
+_TROUBLES = (AssertionError, TimeoutError, OSError, KubectlError, ApiException, HTTPError)
+"""What one scenario may fail with, and the next may not."""
+
+_begun = time.monotonic()
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    # A polite end is to end what was started as Ctrl-C does, in the background too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    options = _parser().parse_args()
+    setting = Setting(
+        clients=options.clients, gateways=_GATEWAYS, capacity=_CAPACITY, cap=options.cap
+    )
+    try:
+        known = kept(options.output, setting)
+    except ValueError as error:
+        _say(str(error))
+        return 2
+    folder = Path(tempfile.mkdtemp(prefix="imchat-healing-bench-"))
+    _say(f"The logs are in {folder}.")
+    with stage(folder, setting, _say) as made:
+        results = Results(setting=setting, context=_context(made), figures=known)
+        for scenario, side in _chosen(options.only, options.side):
+            results = results.with_figures(_one(made, scenario, side))
+            if options.output:
+                options.output.parent.mkdir(parents=True, exist_ok=True)
+                options.output.write_text(as_json(results))
+    sys.stdout.write(table(results, {s.name: s.title for s in SCENARIOS}))
+    failed = troubles(results.figures)
+    _say("\n".join(failed) or "All was measured.")
+    return 1 if failed else 0
+
+
+def _chosen(names: Sequence[str], side: str) -> Iterator[tuple[Scenario, Side]]:
+    sides = tuple(Side) if side == "both" else (Side(side),)
+    for scenario in SCENARIOS:
+        if not names or scenario.name in names:
+            yield from ((scenario, each) for each in sides)
+
+
+def _one(stage: Stage, scenario: Scenario, side: Side) -> Figures:
+    """The figures of one scenario on one side, or why there are none."""
+    _say(f"{scenario.name}, {side}: begins")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    found = Figures(scenario=scenario.name, side=side, measured_at=now, trouble="it did not begin")
+    try:
+        with played(stage, scenario, side) as play:
+            names = ", ".join(v.name for v in play.case.victims)
+            _say(f"{scenario.name}, {side}: {names} will fail")
+            log = stage.folder / f"{scenario.name}-{side}.jsonl"
+            seen = measured(scenario, play.case, play.watch, stage.setting.cap, log)
+            play.assert_lives()
+            found = seen
+            _say(_line(found))
+    except _TROUBLES as error:
+        _say(f"{scenario.name}, {side}: {error!r}")
+        return replace(found, trouble=repr(error)) if found.trouble else found
+    return found
+
+
+def _line(found: Figures) -> str:
+    return (
+        f"{found.scenario}, {found.side}: noticed {found.detected} ({found.detected_by}), whole "
+        f"{found.restored}, pod gone {found.cleared}; {found.cut} cut, {found.moved} moved, "
+        f"{found.lost} lost, {found.most_without} without; {found.deleted} deleted, "
+        f"{found.restarted} restarted, {found.bystanders} bystanders; watched {found.watched}, "
+        f"load {found.load}"
+    )
+
+
+def _context(stage: Stage) -> dict[str, Any]:
+    """The machine and the versions."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kubernetes": stage.version,
+        "operator": version("imchat-operator"),
+        "commit": commit.stdout.strip(),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "cores": os.cpu_count(),
+        "nice": os.nice(0),
+        "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "nodes": NODES,
+    }
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m healing_bench",
+        description="Plays every failure class with the operator and with plain Kubernetes.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    names = [scenario.name for scenario in SCENARIOS]
+    add = parser.add_argument
+    add("--only", action="append", default=[], choices=names, help="one scenario; may be repeated")
+    add("--side", choices=[*Side, "both"], default="both", help="with or without the operator")
+    add("--clients", type=_count, default=5000, help="live WebSocket clients")
+    add("--cap", type=float, default=420.0, help="seconds after which a service is given up")
+    add("-o", "--output", type=Path, metavar="FILE", help="the results as JSON; added to")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

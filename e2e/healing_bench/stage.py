@@ -1,0 +1,180 @@
+"""Where the scenarios are played: a control plane with nodes, and for each a namespace of its own.
+
+The gateways' manifest is the suites', with the liveness probe that docs/gateway-contract.md
+recommends; without the operator it has no readiness gate, which nobody would set.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import controlplane
+import loopback_node
+from controlplane.console import shown
+from harness import Namespace, OperatorProcess, Users
+from harness.manifests import CRDS, Manifest, gateways
+from harness.namespace import is_true
+from harness.waiting import wait_for
+from healing_bench.figures import Setting, Side
+from healing_bench.scenarios import Case, Scenario, Victim, mend
+from healing_bench.watch import Watch
+
+_NODES = 6
+_LEASE_SECONDS = 4.0  # several within kube-controller-manager's grace period
+_UP_SECONDS = 90.0
+_STEADY_SECONDS = 300.0  # the operator may have to get over the fleet's start
+_SETTLED_SECONDS = 20.0  # more than one of the operator's samples
+_GONE_SECONDS = 120.0
+_USERS = ("--interval", "10", "--patience", "5")
+NODES: Manifest = {"count": _NODES, "leaseSeconds": _LEASE_SECONDS, "restartBackoff": 10.0}
+"""What the nodes are, for the context of a result."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """An API server with nodes; logs go to `folder`."""
+
+    kubeconfig: Path
+    version: str
+    folder: Path
+    setting: Setting
+    tell: Tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """A scenario that is set up; `operator` is None on the plain side."""
+
+    case: Case
+    watch: Watch
+    operator: OperatorProcess | None
+
+    def assert_lives(self) -> None:
+        """See whether the operator, where there is one, has come through.
+
+        Raises:
+            AssertionError: it ended.
+            TimeoutError: it is not healthy.
+        """
+        if self.operator is not None:
+            self.operator.wait_until_healthy()
+
+
+@contextmanager
+def stage(folder: Path, setting: Setting, tell: Tell) -> Iterator[Stage]:
+    """Set up a control plane and nodes for as long as the block lasts."""
+    with ExitStack() as stack:
+        with shown() as on_progress:
+            plane = stack.enter_context(controlplane.running(on_progress=on_progress))
+        everywhere = Namespace(kubeconfig=plane.kubeconfig, name="default")
+        everywhere.kubectl("apply", "-f", str(CRDS))
+        everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        nodes = loopback_node.running(
+            plane.kubeconfig, nodes=_NODES, lease_interval=_LEASE_SECONDS, log=folder / "nodes.log"
+        )
+        stack.enter_context(nodes)
+        yield Stage(
+            kubeconfig=plane.kubeconfig,
+            version=plane.version,
+            folder=folder,
+            setting=setting,
+            tell=tell,
+        )
+
+
+@contextmanager
+def played(stage: Stage, scenario: Scenario, side: Side) -> Iterator[Play]:
+    """Set a scenario up in a namespace of its own: gateways, clients, all well for a while.
+
+    Raises:
+        TimeoutError: it did not come up.
+    """
+    namespace = Namespace(kubeconfig=stage.kubeconfig, name=f"{scenario.name}-{side}")
+    namespace.create()
+    with ExitStack() as stack:
+        stack.callback(_remove, namespace)
+        operator = None
+        if side is Side.OURS:
+            log = stage.folder / f"{namespace.name}.log"
+            running = OperatorProcess.running(stage.kubeconfig, namespace.name, log)
+            operator = stack.enter_context(running)
+            stack.callback(_forget_cluster, namespace)
+        namespace.apply(manifests(side, stage.setting))
+        size, clients = stage.setting.gateways, stage.setting.clients
+        wait_for(
+            lambda: len(namespace.ready_pods()) == size,
+            seconds=_UP_SECONDS,
+            what=f"{size} ready gateways",
+        )
+        who = (stage.kubeconfig, namespace.name, "--clients", str(clients))
+        users = stack.enter_context(Users.connected(*who, *_USERS))
+        users.wait_for_connected(clients, seconds=_UP_SECONDS)
+        watch = Watch(namespace, users)
+        wait_for(
+            lambda: watch.is_steady(_SETTLED_SECONDS),
+            seconds=_STEADY_SECONDS,
+            what="a steady fleet",
+        )
+        case = Case(namespace=namespace, side=side, victims=_victims(watch, scenario.victims))
+        stack.callback(mend, case)
+        yield Play(case=case, watch=watch, operator=operator)
+
+
+def manifests(side: Side, setting: Setting) -> list[Manifest]:
+    """The objects that a side applies."""
+    deployment, budget = gateways(replicas=setting.gateways, capacity=setting.capacity)
+    pod = deployment["spec"]["template"]["spec"]
+    pod["containers"][0]["livenessProbe"] = {
+        "httpGet": {"path": "/healthz", "port": "gateway"},
+        "periodSeconds": 10,
+        "failureThreshold": 3,
+    }
+    if side is Side.OURS:
+        return [deployment, budget, _cluster(setting)]
+    del pod["readinessGates"]
+    return [deployment, budget]
+
+
+def _cluster(setting: Setting) -> Manifest:
+    """An ImChatCluster that heals with all its defaults."""
+    return {
+        "apiVersion": "imchat.dev/v1alpha1",
+        "kind": "ImChatCluster",
+        "metadata": {"name": "chat"},
+        "spec": {
+            "targetRef": {"kind": "Deployment", "name": "gateway"},
+            "minReplicas": setting.gateways,
+            "maxReplicas": setting.gateways + 3,
+            "draining": {"connectionsPerSecond": 200},
+        },
+    }
+
+
+def _victims(watch: Watch, count: int) -> tuple[Victim, ...]:
+    """The first so many gateways by name; all for 0."""
+    seen = watch.samples[-1].gateways
+    names = sorted(seen)[: count or None]
+    return tuple(Victim(name=n, life=seen[n].life, node=seen[n].node) for n in names)
+
+
+def _forget_cluster(namespace: Namespace) -> None:
+    """Delete the ImChatCluster while its operator can give back what it was draining."""
+    namespace.kubectl("delete", "imc", "chat", "--timeout=30s")
+
+
+def _remove(namespace: Namespace) -> None:
+    """Delete all of it, and wait until the next scenario finds the nodes as this one did."""
+    namespace.delete()
+    wait_for(
+        lambda: not namespace.items("/api/v1", "pods") and _has_good_nodes(namespace),
+        seconds=_GONE_SECONDS,
+        what="an empty stage",
+    )
+
+
+def _has_good_nodes(namespace: Namespace) -> bool:
+    found = namespace.get("/api/v1/nodes") or {"items": []}
+    return all(is_true(n, "Ready") and not n["spec"].get("taints") for n in found["items"])
