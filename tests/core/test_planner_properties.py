@@ -22,6 +22,7 @@ from imchat_operator.models import (
     Phase,
     Purpose,
     Resize,
+    WindowAction,
 )
 
 Property = Callable[[Snapshot, Decision], None]
@@ -152,9 +153,12 @@ def what_is_asked_for_is_told(_: Snapshot, decision: Decision) -> None:
 
 
 def an_open_window_sees_nothing_disruptive_begun(found: Snapshot, decision: Decision) -> None:
-    if maintenance(found.windows, found.cluster.labels, found.now).holds:
+    windows = maintenance(found.windows, found.cluster.labels, found.now, found.history.deferrals)
+    if windows.held(WindowAction.SCALE_DOWN):
         nothing_shrinks(found, decision)
+    if windows.held(WindowAction.HEALING):
         assert begun(found, decision, Purpose.HEALING) == set()
+    if windows.held(WindowAction.REBALANCE):
         assert begun(found, decision, Purpose.REBALANCE) == set()
 
 

@@ -52,7 +52,7 @@ async def _kept(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     configuration = client.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
     async with Api.session(configuration) as api:
-        windows = Windows(api, lambda _: None)
+        windows = Windows(api, lambda _: None, lambda _: ())
         task = asyncio.create_task(windows.run())
         try:
             yield windows, written

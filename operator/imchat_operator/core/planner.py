@@ -19,6 +19,7 @@ from imchat_operator.core import (
     resizing,
     scaling,
     sizing,
+    upkeep,
 )
 from imchat_operator.core.decision import (
     Action,
@@ -35,7 +36,7 @@ from imchat_operator.core.ownership import ownership
 from imchat_operator.core.snapshot import Cluster, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
-from imchat_operator.core.verdicts import fallback_notices, maintenance_verdict, verdicts
+from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
     MOST_PENDING,
@@ -87,9 +88,12 @@ def decide(snapshot: Snapshot) -> Decision:
         *pacing.pace_notices(snapshot, slowed, facts.drains),
         *_interruptions(facts),
         *fallback_notices(facts),
+        *upkeep.closing_notices(facts),
     )
-    found = (*verdicts(facts), *size.verdicts, *repairs.verdicts)
-    after = _status(facts, size, slowed, progress.changed)
+    found = (*verdicts(facts), *upkeep.verdicts(facts), *size.verdicts, *repairs.verdicts)
+    after = _status(facts, size, slowed, progress.changed).model_copy(
+        update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
+    )
     status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
 
@@ -113,16 +117,18 @@ def _facts(snapshot: Snapshot, target: Target) -> Facts:
     load = highest(loads)
     blind = floors.blindness(snapshot, load)
     history = snapshot.history
+    labels = snapshot.cluster.labels
+    windows = maintenance(snapshot.windows, labels, snapshot.now, history.deferrals)
     return Facts(
         id=decision_id(snapshot.cluster.uid, snapshot.now),
         snapshot=snapshot,
         target=target,
-        maintenance=maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now),
+        maintenance=windows,
         owner=ownership(snapshot, target),
         loads=loads,
         load=load,
         blindness=blind,
-        floor=floors.floor(snapshot, blind),
+        floor=floors.floor(snapshot, blind, windows),
         running=scaling.streaks(
             snapshot.spec, target.replicas, history.streaks, load, snapshot.sampled_at
         ),
@@ -259,7 +265,7 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
             Verdict(type=kind, status="Unknown", reason=Reason.WAITING, message=waits)
             for kind in ("MetricsAvailable", "Scaling", "Healing")
         ),
-        maintenance_verdict(found),
+        upkeep.maintenance_verdict(found),
     )
     after = ImChatClusterStatus(
         observed_generation=snapshot.cluster.generation,

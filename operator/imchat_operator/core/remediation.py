@@ -4,7 +4,7 @@ from imchat_operator.core import draining, healing
 from imchat_operator.core.decision import Reason, Verdict
 from imchat_operator.core.snapshot import Silent
 from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
-from imchat_operator.models import Drain, Purpose
+from imchat_operator.models import Drain, Purpose, WindowAction
 
 
 def repaired(facts: Facts) -> Part:
@@ -13,6 +13,7 @@ def repaired(facts: Facts) -> Part:
     active = tuple(d for d in facts.drains if d.purpose is Purpose.HEALING)
     due = tuple(p for p in facts.ill if p.due)
     hold = _hold(facts, due)
+    is_window = hold is not None and hold.reason is Reason.HELD_BY_WINDOW
     room = snapshot.spec.healing.max_concurrent - len(active)
     begun = () if hold else due[: max(0, room)]
     new = tuple(_repair(facts, p) for p in begun)
@@ -23,6 +24,7 @@ def repaired(facts: Facts) -> Part:
             n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
         ),
         drains=(*facts.drains, *new),
+        held=(WindowAction.HEALING,) if is_window else (),
     )
 
 
@@ -40,8 +42,9 @@ def _hold(facts: Facts, due: tuple[healing.Patient, ...]) -> Verdict | None:
     if not due:
         return None
     names = ", ".join(f"{p.gateway.name} ({p.cause})" for p in due)
-    if facts.maintenance.holds:
-        message = f"{facts.maintenance.until}; ill: {names}"
+    window = facts.maintenance.held(WindowAction.HEALING)
+    if window:
+        message = f"{window}; ill: {names}"
         return Verdict(
             type="Healing", status="False", reason=Reason.HELD_BY_WINDOW, message=message
         )

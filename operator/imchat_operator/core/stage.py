@@ -16,7 +16,16 @@ from imchat_operator.core.ownership import Ownership
 from imchat_operator.core.scaling import Floor
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
 from imchat_operator.core.windows import Maintenance
-from imchat_operator.models import Blindness, Drain, Phase, Purpose, Recommendation, Resize, Streak
+from imchat_operator.models import (
+    Blindness,
+    Drain,
+    Phase,
+    Purpose,
+    Recommendation,
+    Resize,
+    Streak,
+    WindowAction,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,7 @@ class Part:
     drains: tuple[Drain, ...] = ()
     resize: Resize | None = None
     recommendation: Recommendation | None = None
+    held: tuple[WindowAction, ...] = ()  # what a maintenance window keeps from beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
