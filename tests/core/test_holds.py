@@ -1,6 +1,5 @@
 """What windows hold, alone and together; how long they keep an action waiting."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -23,8 +22,8 @@ def permit(schedule: dict[str, Any] = NOW, name: str = "nightly", **fields: Any)
     return window(schedule, name=name, effect="Permit", **fields)
 
 
-def held(*windows: Window, now: datetime = at(0)) -> dict[str, str]:
-    found = maintenance(windows, (), now)
+def held(*windows: Window) -> dict[str, str]:
+    found = maintenance(windows, (), at(0))
     return {str(a): why for a in WindowAction if (why := found.held(a))}
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.fleet import at, emergency, once, recurring, utc, window
 
-from imchat_operator.core.snapshot import Window
 from imchat_operator.core.window_status import window_status
 from imchat_operator.models import MaintenanceWindowStatus
 
@@ -60,8 +59,10 @@ ENDED = "WindowEnded: Valid: it does not open again"
             [-2 * DAY, -2 * DAY + 60, -DAY, -3600, 0, 3600],
             [
                 SCHEDULED,
-                "ShortNotice: NoticeGiven: the opening at 2026-11-23 12:00:00 UTC takes place: "
-                "declared 48h ahead, 168h are due",
+                (
+                    "ShortNotice: NoticeGiven: the opening at 2026-11-23 12:00:00 UTC takes place: "
+                    "declared 48h ahead, 168h are due"
+                ),
                 upcoming("24h"),
                 upcoming("1h"),
                 OPENED,
@@ -87,8 +88,10 @@ ENDED = "WindowEnded: Valid: it does not open again"
             [
                 SCHEDULED,
                 upcoming("30m"),
-                "WindowClosed: it was open from 2026-11-23 12:00:00 UTC to "
-                "2026-11-23 13:00:00 UTC, while no operator ran",
+                (
+                    "WindowClosed: it was open from 2026-11-23 12:00:00 UTC to "
+                    "2026-11-23 13:00:00 UTC, while no operator ran"
+                ),
                 ENDED,
             ],
             id="one that was away all the time that it was open says so",
@@ -97,11 +100,15 @@ ENDED = "WindowEnded: Valid: it does not open again"
             60,
             [60, 3600],
             [
-                "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
-                f"2026-11-23 13:00:00 UTC: {HELD}",
+                (
+                    "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
+                    f"2026-11-23 13:00:00 UTC: {HELD}"
+                ),
                 OPENED,
-                "ShortNotice: NoticeGiven: the opening at 2026-11-23 12:00:00 UTC takes place: "
-                "declared 0s ahead, 168h are due",
+                (
+                    "ShortNotice: NoticeGiven: the opening at 2026-11-23 12:00:00 UTC takes place: "
+                    "declared 0s ahead, 168h are due"
+                ),
                 ENDED,
             ],
             id="declared after its start it is open at once",
@@ -118,8 +125,10 @@ def test_each_opening_of_a_recurring_window_is_announced() -> None:
     looks = [created + timedelta(minutes=30 * n) for n in range(48 * 15)]
     told = story(looks, weekly, created_at=created, notice=["24h", "1h"])
     assert [text.split(",")[0] for text in told] == [
-        "MaintenanceScheduled: opens at 2026-11-16 12:00:00 UTC and closes at "
-        "2026-11-16 13:00:00 UTC: Healing",
+        (
+            "MaintenanceScheduled: opens at 2026-11-16 12:00:00 UTC and closes at "
+            "2026-11-16 13:00:00 UTC: Healing"
+        ),
         "MaintenanceUpcoming: opens in 24h",
         "MaintenanceUpcoming: opens in 1h",
         "WindowOpen: Valid: Healing",
@@ -176,18 +185,24 @@ def test_events_are_kept_until_they_are_known_to_be_posted() -> None:
         pytest.param(
             None,
             [
-                "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
-                f"2026-11-23 13:00:00 UTC: {HELD}, once somebody approves (disk full, INC-1)",
-                "ApprovalMissing: Approved: it does nothing: spec.approval is missing, which a "
-                "user with the verb approve on maintenancewindows sets",
+                (
+                    "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
+                    f"2026-11-23 13:00:00 UTC: {HELD}, once somebody approves (disk full, INC-1)"
+                ),
+                (
+                    "ApprovalMissing: Approved: it does nothing: spec.approval is missing, which a "
+                    "user with the verb approve on maintenancewindows sets"
+                ),
             ],
             id="nobody has approved it",
         ),
         pytest.param(
             {"approvedBy": "bob"},
             [
-                "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
-                f"2026-11-23 13:00:00 UTC: {HELD} (disk full, INC-1)",
+                (
+                    "MaintenanceScheduled: opened at 2026-11-23 12:00:00 UTC and closes at "
+                    f"2026-11-23 13:00:00 UTC: {HELD} (disk full, INC-1)"
+                ),
                 OPENED,
                 "Approved: Approved: bob approved INC-1: disk full",
             ],
@@ -204,18 +219,18 @@ def test_an_emergency_is_announced_at_once(
 
 
 def test_what_is_unchecked_is_told_ahead_of_an_opening() -> None:
-    fields = {"checklist": [{"name": "rollback plan"}], "created_at": at(-30 * DAY)}
+    fields: dict[str, Any] = {"checklist": [{"name": "rollback plan"}], "created_at": at(-30 * DAY)}
     told = story([at(-30 * DAY), at(-3600)], **fields)
     assert told[-1] == f"{upcoming('1h')}; unchecked: rollback plan"
 
 
 def test_an_invalid_window_is_declared_once_it_is_valid() -> None:
-    zone = {"exclusions": [{"date": "2026-12-24", "timeZone": "Mars/Olympus"}]}
+    zone: dict[str, Any] = {"exclusions": [{"date": "2026-12-24", "timeZone": "Mars/Olympus"}]}
     broken = window(ONE_HOUR, created_at=at(-30 * DAY), **zone)
     status = window_status(broken, (), frozenset(), at(-30 * DAY))
     assert [e.reason for e in status.pending_events] == ["WindowInvalid"]
     done = frozenset(e.name for e in status.pending_events)
-    mended: Window = window(ONE_HOUR, created_at=at(-30 * DAY), generation=2, status=status)
+    mended = window(ONE_HOUR, created_at=at(-30 * DAY), generation=2, status=status)
     after = window_status(mended, (), done, at(-29 * DAY))
     assert [e.reason for e in after.pending_events] == ["MaintenanceScheduled"]
     assert utc("2026-11-23T12:00") == after.opens

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.core import fleet
 from tests.core.decisions import DOWN, LOW, condition, decided, leaving, messages, policy, scaling
 from tests.core.fleet import at, crashed, gateway, gateways, once, streak, utc, window
 
@@ -12,7 +13,6 @@ from imchat_operator.core.scaling import Floor
 from imchat_operator.core.snapshot import Window
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import Condition, Deferral, WindowAction
-from tests.core import fleet
 
 OPEN = once(at(-60), at(3600))
 LATER = once(at(3600), at(7200))
@@ -99,8 +99,10 @@ def test_what_a_window_holds_is_remembered(
             (
                 "False",
                 "DeferralExpired",
-                "ScaleDown has waited for window night since 2026-11-23 10:00:00 UTC, "
-                "longer than maxDeferral 2h, and goes on",
+                (
+                    "ScaleDown has waited for window night since 2026-11-23 10:00:00 UTC, "
+                    "longer than maxDeferral 2h, and goes on"
+                ),
             ),
             ["a", "b"],
             id="then it goes on, and says so",
@@ -135,8 +137,10 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
             (
                 "True",
                 "WindowOpen",
-                "window night is open until 2026-11-23 13:00:00 UTC: "
-                "Healing, ScaleDown and Rebalance are held, scaling up goes on",
+                (
+                    "window night is open until 2026-11-23 13:00:00 UTC: "
+                    "Healing, ScaleDown and Rebalance are held, scaling up goes on"
+                ),
             ),
             "night",
             id="a Silence tells what it holds",
@@ -156,8 +160,10 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
             (
                 "True",
                 "WindowOpen",
-                "window night is open until 2026-11-23 13:00:00 UTC: "
-                "ScaleDown and Rebalance may go on",
+                (
+                    "window night is open until 2026-11-23 13:00:00 UTC: "
+                    "ScaleDown and Rebalance may go on"
+                ),
             ),
             "night",
             id="a Permit tells what it lets go on",
@@ -173,9 +179,12 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
             (
                 "True",
                 "WindowOpen",
-                "window a is open until 2026-11-23 13:00:00 UTC: Healing, ScaleDown and Rebalance "
-                "are held, scaling up goes on; window b is open until 2026-11-23 13:00:00 UTC: "
-                "Rollout is held, scaling up goes on",
+                (
+                    "window a is open until 2026-11-23 13:00:00 UTC: "
+                    "Healing, ScaleDown and Rebalance are held, scaling up goes on; "
+                    "window b is open until 2026-11-23 13:00:00 UTC: "
+                    "Rollout is held, scaling up goes on"
+                ),
             ),
             "a, b",
             id="all that are open are named",

@@ -14,7 +14,7 @@ ONE_HOUR = once(at(0), at(3600))
 DAILY = recurring("FREQ=DAILY", "12:00", "1h", "UTC")
 
 
-def standing(found: Window, now: datetime = at(0), *clusters: str) -> MaintenanceWindowStatus:
+def standing(found: Window, now: datetime, *clusters: str) -> MaintenanceWindowStatus:
     return window_status(found, clusters, frozenset(), now)
 
 
@@ -78,8 +78,10 @@ def condition(status: MaintenanceWindowStatus, kind: str) -> tuple[str, str, str
             (
                 "False",
                 "WindowInvalid",
-                "spec.schedules[0].recurring.timeZone: "
-                "'Europe/Atlantis' is no time zone that this operator knows",
+                (
+                    "spec.schedules[0].recurring.timeZone: "
+                    "'Europe/Atlantis' is no time zone that this operator knows"
+                ),
             ),
             id="one that can't be computed names the field",
         ),
@@ -140,8 +142,10 @@ def test_a_window_tells_where_it_stands(
             (
                 "False",
                 "ApprovalMissing",
-                "it does nothing: spec.approval is missing, which a user with the verb approve on "
-                "maintenancewindows sets",
+                (
+                    "it does nothing: spec.approval is missing, "
+                    "which a user with the verb approve on maintenancewindows sets"
+                ),
             ),
             id="an emergency that nobody approved says why it does nothing",
         ),
@@ -167,8 +171,10 @@ def test_a_window_tells_where_it_stands(
             (
                 "False",
                 "ShortNotice",
-                "the opening at 2026-11-23 12:00:00 UTC takes place: declared 1h ahead, "
-                "168h are due",
+                (
+                    "the opening at 2026-11-23 12:00:00 UTC takes place: declared 1h ahead, "
+                    "168h are due"
+                ),
             ),
             id="a window that is declared too late takes place",
         ),
@@ -178,8 +184,10 @@ def test_a_window_tells_where_it_stands(
             (
                 "False",
                 "ShortNotice",
-                "the opening at 2026-11-23 12:00:00 UTC is skipped: declared 1h ahead, "
-                "168h are due",
+                (
+                    "the opening at 2026-11-23 12:00:00 UTC is skipped: declared 1h ahead, "
+                    "168h are due"
+                ),
             ),
             id="unless notice is required",
         ),
