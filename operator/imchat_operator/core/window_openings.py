@@ -84,6 +84,25 @@ def occurrence(window: Window, now: datetime) -> Occurrence | Invalid | None:
     return found if isinstance(found, Invalid) else next(found, None)
 
 
+def between(window: Window, start: datetime, end: datetime) -> Iterator[Occurrence]:
+    """Yield the openings of a window that lie in a span of time, or reach into it.
+
+    Raises:
+        ValueError: the window can't be computed; a sentence that names the field.
+    """
+    now, is_more = start, True
+    while is_more:
+        found = opened(window, now)
+        if isinstance(found, Invalid):
+            raise ValueError(f"{found.field}: {found.why}")  # noqa: TRY004 -- of the manifest
+        is_more = False
+        for opening in found:
+            if opening.start >= end:
+                return
+            yield opening
+            now, is_more = opening.end, True
+
+
 def utc(instant: datetime) -> str:
     """Return a time as messages show it."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
