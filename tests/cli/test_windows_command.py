@@ -84,7 +84,7 @@ def test_people_get_a_table_in_their_zone() -> None:
     for text in (
         "first-sunday",
         "Sat 2026-02-28 20:00 -0500",
-        "Sun 2026-04-05 00:00 -0400",
+        "Sat 2026-04-04 20:00 -0400",
         "Silence",
     ):
         assert text in result.stdout

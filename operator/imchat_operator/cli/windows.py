@@ -175,7 +175,7 @@ def _print(entries: list[_Entry], zone: ZoneInfo, output: Output) -> None:
 
 
 def _table(entries: list[_Entry], zone: ZoneInfo) -> Table:
-    table = Table(caption=f"times of {zone.key}", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(caption=f"times of {zone.key}", box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
     for title in ("window", "opens", "closes", "lasts", "effect"):
         table.add_column(title, no_wrap=True)
     for entry in entries:

@@ -271,6 +271,8 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
         observed_generation=snapshot.cluster.generation,
         observed_at=snapshot.now,
         peaks=snapshot.history.peaks,  # what took a season to learn
+        window=upkeep.shown(found),
+        deferrals=snapshot.history.deferrals,
     )
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
     status = _recorded(snapshot, id_, after, verdicts, ())

@@ -19,6 +19,7 @@ _ACTIVE = "MaintenanceActive"
 _FORGOTTEN = timedelta(days=1)
 # `last` is written this seldom: it is only there to be forgotten by.
 _GRAIN = timedelta(hours=1)
+_MOST_SHOWN = 253
 
 
 def verdicts(facts: Facts) -> tuple[Verdict, ...]:
@@ -81,7 +82,7 @@ def records(facts: Facts, waiting: frozenset[WindowAction]) -> dict[str, Any]:
     """
     found = facts.maintenance
     return {
-        "window": _shown(found)[:253],
+        "window": shown(found),
         "deferrals": tuple(_deferrals(facts, waiting)),
     }
 
@@ -106,12 +107,12 @@ def _goes_on_waiting(found: Maintenance, deferral: Deferral, now: datetime) -> b
     return is_due and now - deferral.last < _FORGOTTEN
 
 
-def _shown(found: Maintenance) -> str:
+def shown(found: Maintenance) -> str:
     """Return the windows that hold a cluster, or what it waits for, as a column shows them."""
     if found.open:
-        return ", ".join(standing.window.name for standing in found.open)
+        return ", ".join(standing.window.name for standing in found.open)[:_MOST_SHOWN]
     awaited = [s for s in found.standings if s.spec.effect is Effect.PERMIT and s.is_restricting()]
-    return f"awaits {awaited[0].window.name}" if awaited else ""
+    return f"awaits {awaited[0].window.name}"[:_MOST_SHOWN] if awaited else ""
 
 
 def closing_notices(facts: Facts) -> tuple[Notice, ...]:
