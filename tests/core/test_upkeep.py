@@ -139,7 +139,8 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
                 "WindowOpen",
                 (
                     "window night is open until 2026-11-23 13:00:00 UTC: "
-                    "Healing, ScaleDown and Rebalance are held, scaling up goes on"
+                    "Healing, ScaleDown and Rebalance are held, scaling up goes on; "
+                    "what is under way when it opens is undone"
                 ),
             ),
             "night",
@@ -150,7 +151,10 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
             (
                 "True",
                 "WindowOpen",
-                "window night is open until 2026-11-23 13:00:00 UTC: ScaleUp is held",
+                (
+                    "window night is open until 2026-11-23 13:00:00 UTC: ScaleUp is held; "
+                    "what is under way when it opens is undone"
+                ),
             ),
             "night",
             id="a Silence of a single action",
@@ -162,7 +166,7 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
                 "WindowOpen",
                 (
                     "window night is open until 2026-11-23 13:00:00 UTC: "
-                    "ScaleDown and Rebalance may go on"
+                    "ScaleDown and Rebalance may go on; what is under way when it closes is undone"
                 ),
             ),
             "night",
@@ -182,6 +186,7 @@ def test_a_permit_defers_a_scale_down_until_it_opens() -> None:
                 (
                     "window a is open until 2026-11-23 13:00:00 UTC: "
                     "Healing, ScaleDown and Rebalance are held, scaling up goes on; "
+                    "what is under way when it opens is undone; "
                     "window b is open until 2026-11-23 13:00:00 UTC: "
                     "Rollout is held, scaling up goes on"
                 ),

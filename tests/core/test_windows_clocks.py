@@ -1,11 +1,12 @@
 """Windows on the nights when the clocks change, by literal times and against a walk by minutes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.clockwalk import MINUTE, NIGHTS, walked_opening
 from tests.core.fleet import by_cron, recurring, utc, window
 
 from imchat_operator.core.openings import Occurrence
@@ -221,48 +222,6 @@ def test_a_window_that_begins_in_the_skipped_hour_opens_all_the_same(
     ):
         found = window(schedule)
         assert occurrence(found, utc(f"{day}T12:00") - timedelta(days=2)) == expected
-
-
-MINUTE = timedelta(minutes=1)
-# Days on which the clocks change, and ordinary ones.
-NIGHTS = {
-    "Europe/Berlin": ("2026-03-29", "2026-10-25", "2026-06-07"),
-    "America/New_York": ("2026-03-08", "2026-11-01", "2026-06-07"),
-    "Australia/Sydney": ("2026-10-04", "2026-04-05", "2026-06-07"),
-    "Australia/Lord_Howe": ("2026-10-04", "2026-04-05", "2026-06-07"),
-    "America/St_Johns": ("2026-03-08", "2026-11-01", "2026-06-07"),
-}
-
-
-def walked(zone: ZoneInfo, local: datetime, *, late: bool) -> tuple[datetime, timedelta]:
-    """Read the clock minute by minute until it shows the local time, or has skipped it.
-
-    Return the moment, and how much the clock skipped then.
-    """
-    in_january = datetime(2026, 1, 1, tzinfo=zone).utcoffset() or timedelta()
-    moment = local.replace(tzinfo=UTC) - in_january - timedelta(hours=3)
-    shown: list[datetime] = []
-    skipped = None
-    before = moment.astimezone(zone).replace(tzinfo=None)
-    for _ in range(6 * 60):
-        moment += MINUTE
-        now = moment.astimezone(zone).replace(tzinfo=None)
-        if now == local:
-            shown.append(moment)
-        if before < local < now:
-            skipped = moment - MINUTE + (local - before), now - before - MINUTE
-        before = now
-    if shown:
-        # The first minute after a leap is shown, but a start there was not skipped.
-        return shown[-1] if late else shown[0], timedelta()
-    assert skipped is not None
-    return skipped
-
-
-def walked_opening(zone: ZoneInfo, opens: datetime, length: timedelta) -> Occurrence:
-    start, skipped = walked(zone, opens, late=False)
-    end, _ = walked(zone, opens + length, late=True)
-    return Occurrence(start=start, end=max(end, start + min(length, skipped)))
 
 
 @settings(max_examples=40)

@@ -10,7 +10,13 @@ from imchat_operator.core.notices import effect_text
 from imchat_operator.core.stage import Facts
 from imchat_operator.core.window_openings import utc
 from imchat_operator.core.windows import Maintenance, Standing
-from imchat_operator.models import Deferral, Effect, WindowAction
+from imchat_operator.models import (
+    Deferral,
+    Effect,
+    MaintenanceWindowSpec,
+    Overrun,
+    WindowAction,
+)
 from imchat_operator.units import duration_text
 
 _ACTIVE = "MaintenanceActive"
@@ -20,6 +26,7 @@ _FORGOTTEN = timedelta(days=1)
 # `last` is written this seldom: it is only there to be forgotten by.
 _GRAIN = timedelta(hours=1)
 _MOST_SHOWN = 253
+_INTERRUPTED = {WindowAction.SCALE_UP, WindowAction.SCALE_DOWN, WindowAction.REBALANCE}
 
 
 def verdicts(facts: Facts) -> tuple[Verdict, ...]:
@@ -40,11 +47,21 @@ def maintenance_verdict(found: Maintenance) -> Verdict:
 
 
 def _open_text(standing: Standing) -> str:
+    spec = standing.spec
     name = f"window {standing.window.name} is open until {standing.until}"
-    note = ""
-    if standing.spec.effect is Effect.SILENCE and WindowAction.SCALE_UP not in standing.actions:
-        note = ", scaling up goes on"
-    return f"{name}: {effect_text(standing.spec)}{note}"
+    is_silence = spec.effect is Effect.SILENCE
+    goes_on = is_silence and WindowAction.SCALE_UP not in standing.actions
+    note = ", scaling up goes on" if goes_on else ""
+    return f"{name}: {effect_text(spec)}{note}{_overrun_text(spec)}"
+
+
+def _overrun_text(spec: MaintenanceWindowSpec) -> str:
+    """Return what becomes of a change under way, where the window may interrupt one."""
+    if not set(spec.held_actions) & _INTERRUPTED:
+        return ""
+    when = "when it closes" if spec.effect is Effect.PERMIT else "when it opens"
+    fate = "finished" if spec.overrun is Overrun.FINISH else "undone"
+    return f"; what is under way {when} is {fate}"
 
 
 def _deferred(found: Maintenance) -> Verdict:

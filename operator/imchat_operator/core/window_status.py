@@ -158,7 +158,7 @@ def _noticed(window: Window, found: _Outlook, now: datetime) -> list[Verdict]:
     opening = skipped or found.shown
     if opening is None:
         return []
-    is_given = opening.start - notice >= declared
+    is_given = opening.start - declared >= notice
     reason, message = Reason.NOTICE_GIVEN, f"declared at {utc(declared)}"
     if not is_given:
         ahead = duration_text(max(opening.start - declared, timedelta()))
