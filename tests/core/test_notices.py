@@ -156,6 +156,14 @@ def test_whenever_an_operator_looks_no_notice_is_told_twice_and_none_too_early(
     assert all(any(hour <= lead for lead in (168, 24, 1)) for hour in hours)
 
 
+@given(looks=st.lists(st.integers(-40 * 24, 2), min_size=1, max_size=40))
+def test_a_clock_that_steps_back_and_forth_has_no_notice_told_twice(looks: list[int]) -> None:
+    told = story([at(hour * 3600) for hour in looks], created_at=at(-40 * DAY))
+    upcoming = [text for text in told if "Upcoming" in text]
+    assert len(upcoming) <= 3
+    assert len([text for text in told if "MaintenanceScheduled" in text]) <= 1
+
+
 def test_a_change_of_schedule_is_declared_anew_and_other_changes_are_not() -> None:
     before = window(ONE_HOUR, created_at=at(-30 * DAY))
     status = window_status(before, (), frozenset(), at(-30 * DAY))

@@ -204,7 +204,7 @@ class MaintenanceWindowSpec(Model):
     @property
     def held_actions(self) -> tuple[WindowAction, ...]:
         """What it holds: what it names, or else what its effect usually holds."""
-        return self.actions or DEFAULT_ACTIONS[self.effect]
+        return tuple(dict.fromkeys(self.actions)) or DEFAULT_ACTIONS[self.effect]
 
 
 def matches(selector: ClusterSelector, labels: Iterable[tuple[str, str]]) -> bool:
