@@ -214,6 +214,9 @@ def deferral(since: float) -> Deferral:
         pytest.param([silence(maxDeferral="1h")], -3599, True, id="a second before its time"),
         pytest.param([silence(maxDeferral="1h")], -3600, False, id="when its time is over"),
         pytest.param([permit(LATER, maxDeferral="1h")], -3600, False, id="a Permit's as well"),
+        pytest.param(
+            [permit(startCutoff="1h", maxDeferral="1h")], -3600, False, id="in a Permit's cutoff"
+        ),
         pytest.param([permit(LATER)], -840 * 3600, False, id="without a word after five weeks"),
         pytest.param(
             [silence(maxDeferral="1h"), permit(LATER)],

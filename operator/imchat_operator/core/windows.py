@@ -161,7 +161,7 @@ class Maintenance:
         if any(p.current is not None and not p.is_in_cutoff() for p in permits):
             return ""
         for standing in permits:
-            if standing.current is not None and standing.is_restricting():
+            if standing.current is not None and self._restricts(standing, action):
                 cutoff = duration_text(standing.spec.start_cutoff)
                 closes = utc(standing.current.end)
                 return (
@@ -174,9 +174,7 @@ class Maintenance:
         awaited = [
             (p.following.start, p.window.name)
             for p in permits
-            if p.following is not None
-            and p.is_restricting()
-            and self._counts(p, action, Effect.PERMIT)
+            if p.following is not None and self._restricts(p, action)
         ]
         if not awaited:
             return ""
@@ -186,6 +184,9 @@ class Maintenance:
     def _permits(self, action: WindowAction) -> list[Standing]:
         permits = [s for s in self.standings if s.spec.effect is Effect.PERMIT]
         return [s for s in permits if action in s.actions]
+
+    def _restricts(self, permit: Standing, action: WindowAction) -> bool:
+        return permit.is_restricting() and self._counts(permit, action, Effect.PERMIT)
 
     def _counts(self, standing: Standing, action: WindowAction, effect: Effect) -> bool:
         return (
