@@ -1,6 +1,10 @@
 """`imchat windows` as users call it."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -201,11 +205,69 @@ def test_a_zone_that_nobody_knows_is_refused() -> None:
     assert "Mars/Olympus" in result.stderr
 
 
-def test_without_files_a_cluster_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(
-        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none")
-    )
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where kubectl's configuration is, of which there is none yet."""
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    return path
+
+
+@contextmanager
+def served(kubeconfig: Path, status: int, body: dict[str, Any]) -> Iterator[list[str]]:
+    """Be an API server that always answers the same; yield the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        kubeconfig.write_text(yaml.safe_dump(context(server.server_port)))
+        yield asked
+        server.shutdown()
+        thread.join()
+
+
+def context(port: int) -> dict[str, Any]:
+    return {
+        "current-context": "here",
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [
+            {"name": "here", "context": {"cluster": "c", "user": "u", "namespace": "chat"}}
+        ],
+    }
+
+
+def test_without_files_the_windows_of_the_cluster_are_shown(kubeconfig: Path) -> None:
+    stored = manifest("nightly", rule())
+    stored["metadata"] |= {"creationTimestamp": "2025-01-01T00:00:00Z", "uid": "u1"}
+    with served(kubeconfig, 200, {"items": [stored]}) as asked:
+        result = windows("--from", "2026-01-01", "--months", "1", "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)) == 31
+    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/chat/maintenancewindows"]
+
+
+def test_a_cluster_that_refuses_is_told(kubeconfig: Path) -> None:
+    with served(kubeconfig, 403, {}) as asked:
+        result = windows("--from", "2026-01-01", "-n", "other")
+    assert (result.exit_code, result.stderr) == (2, "the API server refuses: Forbidden\n")
+    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/other/maintenancewindows"]
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_without_files_a_cluster_is_needed() -> None:
     result = windows("--from", "2026-01-01")
     assert result.exit_code == 2
     assert "name files with -f" in result.stderr

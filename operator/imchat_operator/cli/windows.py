@@ -120,9 +120,10 @@ def _served(namespace: str | None, begin: datetime) -> list[Window]:
         config.load_kube_config()  # type: ignore[no-untyped-call]
         _, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
         where = namespace or active["context"].get("namespace", "default")
-        body: Any = client.CustomObjectsApi().list_namespaced_custom_object(
-            GROUP, VERSION, where, "maintenancewindows"
-        )
+        with client.ApiClient() as api:
+            body: Any = client.CustomObjectsApi(api).list_namespaced_custom_object(
+                GROUP, VERSION, where, "maintenancewindows"
+            )
     except config.ConfigException as error:
         raise ValueError(f"no cluster: {error}; name files with -f") from None
     except client.ApiException as error:
