@@ -51,6 +51,13 @@ WAS_OPEN = {
             id="a fleet that is too full",
         ),
         pytest.param(
+            {"load": 0},
+            "MaintenanceUnhealthy",
+            "after the window: the load is not known: connections: all 4 gateways report 0, "
+            "which live ones seldom are",
+            id="gateways that all hold nobody",
+        ),
+        pytest.param(
             {"gateways": gateways("abc"), "target": fleet.target(replicas=4)},
             "MaintenanceUnhealthy",
             "after the window: 1 of 4 gateways take no connections",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from imchat_operator.core.decision import Notice, Reason, Verdict
-from imchat_operator.core.load import Unknown
+from imchat_operator.core.load import Unknown, Utilization
 from imchat_operator.core.notices import effect_text
 from imchat_operator.core.stage import Facts
 from imchat_operator.core.window_openings import utc
@@ -139,18 +139,25 @@ def closing_notices(facts: Facts) -> tuple[Notice, ...]:
     )
     if not was_open or facts.maintenance.open:
         return ()
+    cluster, faults = facts.snapshot.cluster, _faults(facts)
+    if faults:
+        message = f"after the window: {'; '.join(faults)}"
+        return (cluster.notice(Reason.MAINTENANCE_UNHEALTHY, message, warning=True),)
+    load = facts.load.text if isinstance(facts.load, Utilization) else facts.load.why
+    ready, expected = len(facts.members), facts.target.replicas
+    message = f"after the window: {ready} of {expected} gateways take connections, {load}"
+    return (cluster.notice(Reason.MAINTENANCE_VERIFIED, message),)
+
+
+def _faults(facts: Facts) -> list[str]:
+    """Return what is wrong with a fleet that maintenance has just ended for."""
     expected, ready = facts.target.replicas, len(facts.members)
     faults = [f"{p.gateway.name} is ill ({p.cause})" for p in facts.ill]
     if ready < expected:
         faults.append(f"{expected - ready} of {expected} gateways take no connections")
-    if isinstance(facts.load, Unknown):
-        faults.append(f"the load is not known: {facts.load.why}")
-    elif facts.load.percent > facts.load.limit:
-        faults.append(f"{facts.load.text}, above the capacity target {facts.load.limit}%")
-    cluster = facts.snapshot.cluster
-    if faults:
-        message = f"after the window: {'; '.join(faults)}"
-        return (cluster.notice(Reason.MAINTENANCE_UNHEALTHY, message, warning=True),)
-    load = "" if isinstance(facts.load, Unknown) else f", {facts.load.text}"
-    message = f"after the window: {ready} of {expected} gateways take connections{load}"
-    return (cluster.notice(Reason.MAINTENANCE_VERIFIED, message),)
+    for load in facts.loads:
+        if isinstance(load, Unknown):
+            faults.append(f"the load is not known: {load.why}")
+        elif load.percent > load.limit:
+            faults.append(f"{load.text}, above the capacity target {load.limit}%")
+    return faults
