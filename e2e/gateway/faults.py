@@ -19,6 +19,8 @@ class FaultKind(StrEnum):
     NONE = "none"
     CRASH = "crash"
     """The process exits with status 1 at once, without close frames."""
+    FLAKY = "flaky"
+    """Each client is cut without a close frame soon after its next message is answered."""
     HANG = "hang"
     """The process lives and answers nothing any more; only SIGKILL ends it."""
     REFUSE = "refuse"

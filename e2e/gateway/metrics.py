@@ -1,4 +1,4 @@
-"""The Prometheus text of a gateway, written by hand: nine lines need no library at start.
+"""The Prometheus text of a gateway, written by hand: ten lines need no library at start.
 
 What is of the process is named and counted as Prometheus' own client libraries do it.
 """
@@ -41,6 +41,12 @@ def exposition(
             "counter",
             "Client sessions ended since the start, by who ended them.",
             {f'{{reason="{reason}"}}': sessions.closed[reason] for reason in ClosedBy},
+        ),
+        (
+            "imchat_gateway_errors_total",
+            "counter",
+            "Client sessions that ended in an error.",
+            {"": sessions.closed[ClosedBy.ERROR]},
         ),
         (
             "imchat_gateway_draining",

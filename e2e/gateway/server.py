@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC
+from functools import partial
 from typing import NoReturn
 
 from aiohttp import web
@@ -21,6 +22,8 @@ from gateway.metrics import CONTENT_TYPE, exposition
 from gateway.sessions import PATIENCE_SECONDS, ClosedBy, Session, Sessions
 
 HEARTBEAT_SECONDS = 10.0
+FLAKY_SECONDS = 0.1
+"""How long after a message a flaky gateway cuts the client; its echo is out by then."""
 GOING_AWAY, SERVICE_RESTART = 1001, 1012
 SHUTDOWN_PACE_MIN = 100.0
 LEASE_SECONDS = 30.0
@@ -113,13 +116,17 @@ class Gateway:
             return _refusal("this gateway refuses, as ordered")
         if len(self._sessions) >= self._connections_max:
             return _refusal(f"this gateway has its {self._connections_max} connections")
-        session = Session(request, heartbeat=self._heartbeat, answer=self._echo)
+        answer = partial(self._echo, request)
+        session = Session(request, heartbeat=self._heartbeat, answer=answer)
         await self._sessions.serve(session)
         return session.socket
 
-    async def _echo(self, text: str) -> str | None:
+    async def _echo(self, request: web.Request, text: str) -> str | None:
         if self._fault.kind is FaultKind.ZOMBIE:
             return None
+        if self._fault.kind is FaultKind.FLAKY and request.transport is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(FLAKY_SECONDS, request.transport.abort)
         await self._delay()
         self._messages += 1
         return text

@@ -22,6 +22,7 @@ _GATEWAY_PORT = 8080
 _ROOTS = {
     "pods": "/api/v1",
     "deployments": "/apis/apps/v1",
+    "services": "/api/v1",
     "statefulsets": "/apis/apps/v1",
     "imchatclusters": "/apis/imchat.dev/v1alpha1",
 }

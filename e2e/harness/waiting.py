@@ -9,8 +9,14 @@ T = TypeVar("T")
 _TICK_SECONDS = 0.1
 
 
-def wait_for(call: Callable[[], T | None], *, seconds: float = 30.0, what: str = "it") -> T:
-    """Call until the answer is true, and return it.
+def wait_for(
+    call: Callable[[], T | None],
+    *,
+    seconds: float = 30.0,
+    what: str = "it",
+    tick: float = _TICK_SECONDS,
+) -> T:
+    """Call, so many seconds after the last answer, until the answer is true, and return it.
 
     Raises:
         TimeoutError: no answer was true in time.
@@ -19,5 +25,5 @@ def wait_for(call: Callable[[], T | None], *, seconds: float = 30.0, what: str =
     while not (answer := call()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} was not so within {seconds:g}s; last answer: {answer!r}")
-        time.sleep(_TICK_SECONDS)
+        time.sleep(tick)
     return answer

@@ -116,7 +116,32 @@ async def test_zombie_is_ready_and_connected_but_swallows_messages(
     assert "imchat_gateway_messages_total 0" in (await gateway.call("GET", "/metrics"))[1]
 
 
-@pytest.mark.parametrize("kind", ["refuse", "slow", "unready", "zombie"])
+async def test_flaky_answers_and_then_cuts_without_a_close_frame_again_and_again(
+    gateway: GatewayProcess,
+) -> None:
+    await fault(gateway, "flaky")
+    for cuts in (1, 2):
+        async with connect(f"ws://{gateway.address}:8080/ws", proxy=None) as connection:
+            assert await has_echo(connection)
+            with pytest.raises(ConnectionClosed) as closed:
+                await connection.recv()
+            assert closed.value.rcvd is None
+        assert (await gateway.call("GET", "/readyz"))[0] == 200
+        _, text = await gateway.call("GET", "/metrics")
+        assert f"imchat_gateway_errors_total {cuts}\n" in text
+        assert f"imchat_gateway_messages_total {cuts}\n" in text
+
+
+async def test_flaky_leaves_a_client_alone_that_says_nothing(
+    gateway: GatewayProcess, client: ClientConnection
+) -> None:
+    await fault(gateway, "flaky")
+    assert await (await client.ping()) >= 0
+    await fault(gateway, "none")
+    assert await has_echo(client)
+
+
+@pytest.mark.parametrize("kind", ["flaky", "refuse", "slow", "unready", "zombie"])
 async def test_none_ends_a_fault(gateway: GatewayProcess, kind: str) -> None:
     await fault(gateway, kind, seconds=0.1)
     await fault(gateway, "none")

@@ -53,6 +53,7 @@ async def test_a_message_comes_back_unchanged_and_is_counted(gateway: GatewayPro
             "connections_closed_totaldrain": 0,
             "connections_closed_totalshutdown": 0,
             "connections_closed_totalerror": 0,
+            "errors_total": 0,
             "draining": 0,
         }
 
@@ -122,7 +123,7 @@ async def test_who_ended_a_session_is_counted(gateway: GatewayProcess) -> None:
     await eventually(both_are_gone)
     counts = await samples(gateway)
     assert counts["connections_closed_totalclient"] == 1
-    assert counts["connections_closed_totalerror"] == 1
+    assert counts["connections_closed_totalerror"] == counts["errors_total"] == 1
 
 
 async def test_it_is_healthy_and_ready_and_serving_from_the_start(gateway: GatewayProcess) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imchat_operator.core.decision import Notice, Reason, Subject
+from imchat_operator.core.decision import Evict, Notice, Reason, Subject
 from imchat_operator.core.resizing import VICTIM_COST
 from imchat_operator.core.snapshot import (
     Cluster,
     Gateway,
+    Node,
     NotAsked,
     Reading,
     Reported,
@@ -71,9 +72,10 @@ def reported(connections: int, *, draining: bool = False) -> Reported:
 
 def gateway(name: str, reading: Reading | int = 300, **fields: Any) -> Gateway:
     """Return a gateway in rotation; a number is short for the connections it reports."""
+    node_ready = fields.pop("node_ready", True)
     healthy: dict[str, Any] = {
         "uid": f"uid-{name}",
-        "node": "node-1",
+        "node": Node(name="node-1", ready=node_ready),
         "created_at": at(-3600),
         "pending": False,
         "running": True,
@@ -84,7 +86,7 @@ def gateway(name: str, reading: Reading | int = 300, **fields: Any) -> Gateway:
         "restarts": 0,
         "waiting": "",
         "deletion_cost": 0,
-        "node_ready": True,
+        "resource_version": "5",
     }
     reading = reported(reading) if isinstance(reading, int) else reading
     return Gateway(name=name, reading=reading, **{**healthy, **fields})
@@ -110,6 +112,8 @@ def crashed(name: str, **fields: Any) -> Gateway:
             "containers_ready": False,
             "ready": False,
             "restarts": 3,
+            "restarted_at": at(-5),
+            "created_at": at(-600),
             "waiting": "CrashLoopBackOff",
             **fields,
         },
@@ -122,12 +126,11 @@ def pending(name: str, **fields: Any) -> Gateway:
         name,
         NOT_ASKED,
         **{
-            "node": "",
+            "node": None,
             "pending": True,
             "running": False,
             "containers_ready": False,
             "ready": False,
-            "node_ready": False,
             **fields,
         },
     )
@@ -138,9 +141,14 @@ def gateways(names: Iterable[str] = "abcd", connections: int = 300) -> tuple[Gat
     return tuple(gateway(name, connections) for name in names)
 
 
-def suspect(name: str, ailment: str, since: datetime) -> Suspect:
+def suspect(name: str, ailment: str, since: datetime, **fields: Any) -> Suspect:
     """Return the record of a gateway that looks ill."""
-    return Suspect(pod=name, uid=f"uid-{name}", ailment=ailment, since=since)
+    return Suspect(pod=name, uid=f"uid-{name}", ailment=ailment, since=since, **fields)
+
+
+def evict(name: str) -> Evict:
+    """Return the eviction of a gateway as it was seen."""
+    return Evict(pod=name, uid=f"uid-{name}", resource_version="5")
 
 
 def streak(rule: str, since: datetime, last: datetime) -> Streak:

@@ -181,7 +181,9 @@ def told(story: Story, kills: Mapping[int, int]) -> World:
         story.disturbance(world)
         if operator.make_pass(world, kills.get(int(world.second))):
             operator = Operator()
-        is_over = not world.status.drains and world.status.resize is None and world.second > REST
+            world.kills += 1
+        moving = [d for d in world.status.drains if d.phase is not Phase.QUARANTINED]
+        is_over = not moving and world.status.resize is None and world.second > REST
         rest = rest + 1 if is_over and world.outline() == before else 0
         assert world.second < LONGEST, f"no rest: {world.outline()}"
     return world
@@ -194,3 +196,24 @@ def undisturbed(name: str) -> World:
 
 def by_call(world: World) -> list[tuple[str, str]]:
     return sorted((removal.pod, removal.call) for removal in world.removals)
+
+
+def assert_that_cuts_are_told(world: World, story: Story) -> None:
+    cut = {removal.pod for removal in world.removals if removal.connections}
+    assert cut == {e.object for e in world.events.values() if e.reason == "ConnectionsCut"} - {
+        "chat"
+    }
+    assert sum(removal.connections for removal in world.removals) == story.cut
+
+
+# How often connections are shared out depends on who holds how many at the second in question.
+TIMELY = {"Rebalancing", "Rebalanced", "MetricsAvailable", "MetricsUnavailable"}
+# A kill makes gaps, and leaves a donor out of rotation for as long as the operator is down.
+PASSING = {"StreakInterrupted", "CapacityPressure", "CapacitySufficient"}
+
+
+def ending(world: World) -> dict[str, object]:
+    """Return where a world stands at its end, whenever what happened there."""
+    events = [e.reason for e in world.events.values() if e.reason not in PASSING]
+    once = sorted(reason for reason in events if reason not in TIMELY)
+    return {**world.outline(), "events": once, "timely": TIMELY & set(events)}

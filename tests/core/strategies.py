@@ -9,6 +9,7 @@ from tests.core.drains import NAMES, a_drain, moments
 from tests.core.fleet import (
     NOON,
     at,
+    evict,
     gateway,
     once,
     reported,
@@ -21,7 +22,6 @@ from tests.core.fleet import (
 from tests.core.policies import MANAGERS, clusters, histories, measurements, specs
 
 from imchat_operator.core.decision import (
-    Evict,
     Outcome,
     SetAccepting,
 )
@@ -115,12 +115,12 @@ def windows() -> st.SearchStrategy[tuple[Window, ...]]:
 
 
 def outcomes() -> st.SearchStrategy[tuple[Outcome, ...]]:
-    evict = st.sampled_from(NAMES).map(lambda name: Evict(pod=name, uid=f"uid-{name}"))
+    eviction = st.sampled_from(NAMES).map(evict)
     gate = st.sampled_from(NAMES).map(
         lambda name: SetAccepting(pod=name, uid=f"uid-{name}", accepting=False)
     )
     refused = st.sampled_from(["", "it would violate the budget"])
-    one = st.builds(Outcome, action=st.one_of(evict, gate), refused=refused)
+    one = st.builds(Outcome, action=st.one_of(eviction, gate), refused=refused)
     return st.lists(one, max_size=2).map(tuple)
 
 

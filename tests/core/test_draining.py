@@ -126,7 +126,7 @@ def test_isolating(found: Gateway, second: float, expected: Step) -> None:
             isolated("a", reported(12, draining=True)),
             600,
             Step(
-                drain=entered(DRAINING, Phase.REMOVING, at(600)),
+                drain=entered(DRAINING, Phase.REMOVING, at(600), cut=12),
                 notices=on_both(
                     "a",
                     Reason.CONNECTIONS_CUT,
@@ -154,7 +154,7 @@ def test_isolating(found: Gateway, second: float, expected: Step) -> None:
             isolated("a", SILENT),
             600,
             Step(
-                drain=entered(DRAINING, Phase.REMOVING, at(600), silent_since=at(600)),
+                drain=entered(DRAINING, Phase.REMOVING, at(600), silent_since=at(600), cut=300),
                 notices=on_both(
                     "a",
                     Reason.CONNECTIONS_CUT,

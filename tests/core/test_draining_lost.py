@@ -41,8 +41,9 @@ DRAINING = drain("a", Phase.DRAINING)
 
 
 def lost(record: Drain, second: float, why: str, count: str) -> Step:
+    cut = int(count) if count.isdigit() else 0
     return Step(
-        drain=entered(record, Phase.REMOVING, at(second)),
+        drain=entered(record, Phase.REMOVING, at(second), cut=cut),
         notices=on_both(
             "a",
             Reason.CONNECTIONS_CUT,

@@ -10,8 +10,9 @@ from tests.core.stories import (
     POLICY,
     STORIES,
     Operator,
-    Story,
+    assert_that_cuts_are_told,
     by_call,
+    ending,
     is_draining,
     told,
     undisturbed,
@@ -147,29 +148,8 @@ def test_a_story_ends_as_it_should(
     assert_that_cuts_are_told(world, STORIES[name])
 
 
-def assert_that_cuts_are_told(world: World, story: Story) -> None:
-    cut = {removal.pod for removal in world.removals if removal.connections}
-    assert cut == {e.object for e in world.events.values() if e.reason == "ConnectionsCut"} - {
-        "chat"
-    }
-    assert sum(removal.connections for removal in world.removals) == story.cut
-
-
-# How often connections are shared out depends on who holds how many at the second in question.
-TIMELY = {"Rebalancing", "Rebalanced", "MetricsAvailable", "MetricsUnavailable"}
-# A kill makes gaps, and leaves a donor out of rotation for as long as the operator is down.
-PASSING = {"StreakInterrupted", "CapacityPressure", "CapacitySufficient"}
 # Whom a rebalance leaves least loaded does too, and so who is a scale-down's victim.
 UNEVEN = "a scale-down of an uneven fleet"
-
-
-def ending(world: World) -> dict[str, object]:
-    """Return where a world stands at its end, whenever what happened there."""
-    events = [e.reason for e in world.events.values() if e.reason not in PASSING]
-    once = sorted(reason for reason in events if reason not in TIMELY)
-    return {**world.outline(), "events": once, "timely": TIMELY & set(events)}
-
-
 KILLS = st.dictionaries(st.integers(1, 40), st.integers(0, 8), max_size=6)
 
 

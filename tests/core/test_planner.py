@@ -88,6 +88,9 @@ def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
                     "Scaling", "False", "Steady", "utilization is not above 70%, nor below 30%"
                 ),
                 condition("Healing", "False", "AllHealthy", "no gateway shows a sign of trouble"),
+                condition(
+                    "RemediationBlocked", "False", "NotBlocked", "4 of 4 gateways are healthy"
+                ),
             ),
             pending_events=events((Reason.FLEET_READY, "Ready: 4 of 4 gateways take connections")),
         ),

@@ -144,7 +144,7 @@ def what_is_not_auto_or_paused_or_another_s_touches_nothing(
         nothing_shrinks(found, decision)
     if scaling.mode is not Mode.AUTO:
         purposes = {d.purpose for d in decision.status.drains}
-        assert purposes <= {Purpose.HEALING}
+        assert purposes <= {Purpose.HEALING, Purpose.QUARANTINE}
     if scaling.mode is Mode.OBSERVE:
         assert decision.status.recommendation is None
 

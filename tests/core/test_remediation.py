@@ -8,6 +8,7 @@ from tests.core.fleet import (
     at,
     crashed,
     drain,
+    evict,
     gateway,
     gateways,
     isolated,
@@ -25,10 +26,10 @@ from tests.core.fleet import (
     window,
 )
 
-from imchat_operator.core.decision import Decision, Evict, Notice, Outcome, Reason, SetAccepting
+from imchat_operator.core.decision import Decision, Notice, Outcome, Reason, SetAccepting
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Gateway, Silent
-from imchat_operator.models import Drain, Phase
+from imchat_operator.models import Phase
 
 OPEN = window(once(at(-1), at(60)))
 HELD = "window night holds it until 2026-11-23 12:01:00 UTC"
@@ -49,7 +50,7 @@ def repaired(decision: Decision) -> list[str]:
     return [d.pod for d in decision.status.drains]
 
 
-CRASH = "CrashLooping: restarted 3 times and is in back-off"
+CRASH = "CrashLooping: restarted 3 times within 20m and is in back-off"
 
 
 def test_a_crash_loop_is_repaired_at_once_and_told_with_its_evidence() -> None:
@@ -61,6 +62,8 @@ def test_a_crash_loop_is_repaired_at_once_and_told_with_its_evidence() -> None:
             Phase.ISOLATING,
             id=decision.id,
             cause=CRASH,
+            ailment="CrashLooping",
+            suspected_at=at(-5),
             connections=None,
             silent_since=at(0),
             restarts=3,
@@ -132,7 +135,7 @@ def test_a_repair_of_a_gateway_that_answers_is_not_held_for_silent() -> None:
         ),
         pytest.param(
             decided(crashed("a"), *gateways("bcd"), windows=(OPEN,)),
-            ("False", "HeldByWindow", f"{HELD}; ill: a ({CRASH})"),
+            ("False", "HeldByWindow", f"{HELD}; 1 held: a ({CRASH})"),
             id="a window holds repairs",
         ),
         pytest.param(
@@ -142,14 +145,14 @@ def test_a_repair_of_a_gateway_that_answers_is_not_held_for_silent() -> None:
                 "StormGate",
                 (
                     "2 of 4 gateways are healthy, less than 51%: the cause is likely elsewhere, "
-                    f"no repair is begun; ill: a ({CRASH}), b ({CRASH})"
+                    f"no repair is begun; 2 held: a ({CRASH}), b ({CRASH})"
                 ),
             ),
             id="a storm holds repairs",
         ),
         pytest.param(
             decided(crashed("a"), crashed("b"), *gateways("cd"), windows=(OPEN,)),
-            ("False", "HeldByWindow", f"{HELD}; ill: a ({CRASH}), b ({CRASH})"),
+            ("False", "HeldByWindow", f"{HELD}; 2 held: a ({CRASH}), b ({CRASH})"),
             id="a window comes before the storm",
         ),
         pytest.param(
@@ -176,7 +179,7 @@ def test_a_repair_under_way_goes_on_while_a_window_is_open() -> None:
     decision = decided(
         isolated("a", 0), *gateways("bcd"), windows=(OPEN,), history={"drains": (record,)}
     )
-    assert decision.actions == (Evict(pod="a", uid="uid-a"),)
+    assert decision.actions == (evict("a"),)
     assert healing(decision)[:2] == ("True", "Remediating")
 
 
@@ -185,7 +188,7 @@ def test_a_repair_under_way_goes_on_in_a_storm() -> None:
     decision = decided(
         isolated("a", 0), crashed("b"), crashed("c"), gateway("d"), history={"drains": (record,)}
     )
-    assert decision.actions == (Evict(pod="a", uid="uid-a"),)
+    assert decision.actions == (evict("a"),)
     status_, reason, message = healing(decision)
     assert (status_, reason) == ("True", "Remediating")
     assert "1 of 4 gateways are healthy" in message, "the storm that holds the others is told too"
@@ -250,9 +253,8 @@ def test_a_large_storm_is_counted_in_full_though_few_suspects_are_kept() -> None
 
 
 def test_a_refusal_shows_with_the_drain_that_it_holds_up() -> None:
-    record: Drain = repair("a", Phase.REMOVING)
-    evict = Evict(pod="a", uid="uid-a")
-    refusal = Outcome(action=evict, refused="it would violate the budget")
+    record = repair("a", Phase.REMOVING)
+    refusal = Outcome(action=evict("a"), refused="it would violate the budget")
     decision = decided(
         isolated("a", 0), *gateways("bcd"), history={"drains": (record,)}, outcomes=(refusal,)
     )

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from tests.core.ailing import stuck, unready
 from tests.core.fleet import (
     SILENT,
     at,
-    crashed,
     gateway,
     gateways,
     isolated,
@@ -22,12 +22,15 @@ from tests.core.fleet import (
     victim,
     window,
 )
+from tests.core.repairs import DOWN
 
 from imchat_operator.core.decision import Outcome
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Snapshot, TargetMissing, Unreadable
-from imchat_operator.models import Phase
+from imchat_operator.models import Phase, Purpose
 
+WATCHING = {"mode": "Observe"}
+ADVISING = {"mode": "Recommend"}
 STEP = 5
 BEGIN = 600
 END = 3600
@@ -58,7 +61,6 @@ def after(found: Snapshot, refusal: str = "") -> tuple[int, int]:
 
 PAUSED = [{"direction": "ScaleUp", "reason": "a load test"}]
 BLANK = tuple(gateway(name, Unreadable(why="answered HTTP 404")) for name in "abcd")
-REPAIRED = status(drains=(repair("d", Phase.REMOVING),))
 SHRINKING = status(drains=(victim("d"),), resize=resize(4, 3))
 LATE = status(drains=(repair("d", Phase.REPLACING),))
 
@@ -71,7 +73,38 @@ LATE = status(drains=(repair("d", Phase.REPLACING),))
         pytest.param(snapshot(gateways=(), target=target(replicas=0)), id="scaled to zero"),
         pytest.param(snapshot(gateways=(*gateways("ab"), pending("c"))), id="one stays pending"),
         pytest.param(
-            snapshot(gateways=(*gateways("ab"), crashed("c"), crashed("d"))), id="a storm"
+            snapshot(gateways=(*gateways("abc"), pending("d", unschedulable="no node fits"))),
+            id="no node takes one",
+        ),
+        pytest.param(
+            snapshot(gateways=(*gateways(), stuck("e")), target=target(replicas=4)),
+            id="one does not go",
+        ),
+        pytest.param(
+            snapshot(gateways=(*gateways("abc"), unready("d")), spec=spec(healing=WATCHING)),
+            id="one is ill, and that is only watched",
+        ),
+        pytest.param(
+            snapshot(gateways=(*gateways("abc"), unready("d")), spec=spec(healing=ADVISING)),
+            id="one is ill, and a repair is only recommended",
+        ),
+        pytest.param(
+            snapshot(gateways=(*gateways("abc"), gateway("d", SILENT)), dependencies=(DOWN,)),
+            id="one hangs while what it needs is down",
+        ),
+        pytest.param(
+            snapshot(
+                gateways=(*gateways("abcd"), isolated("e", 0, released="v1", quarantine="INC-7")),
+                target=target(replicas=4),
+                history=status(
+                    drains=(repair("e", Phase.QUARANTINED, purpose=Purpose.QUARANTINE),)
+                ),
+            ),
+            id="one is in quarantine",
+        ),
+        pytest.param(
+            snapshot(gateways=(*gateways("ab"), gateway("c", SILENT), gateway("d", SILENT))),
+            id="a storm",
         ),
         pytest.param(
             snapshot(gateways=(*gateways("abc"), gateway("d", SILENT)), windows=(OPEN,)),
@@ -100,13 +133,6 @@ def test_what_does_not_change_is_neither_told_nor_written_again(found: Snapshot)
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param(
-            snapshot(gateways=(*gateways("abc"), isolated("d", 0)), history=REPAIRED),
-            id="an eviction",
-        ),
-        pytest.param(
-            snapshot(gateways=(*gateways("abc"), gateway("d", SILENT))), id="a repair's every step"
-        ),
         pytest.param(
             snapshot(gateways=(*gateways("abc"), ranked("d")), history=SHRINKING), id="a scale-down"
         ),

@@ -40,8 +40,8 @@ WAS_OPEN = {
         pytest.param(
             {"gateways": (crashed("a"), *gateways("bcd"))},
             "MaintenanceUnhealthy",
-            "after the window: a is ill (CrashLooping: restarted 3 times and is in back-off); "
-            "1 of 4 gateways take no connections",
+            "after the window: a is ill (CrashLooping: restarted 3 times within 20m and is in "
+            "back-off); 1 of 4 gateways take no connections",
             id="a gateway that failed meanwhile is told",
         ),
         pytest.param(

@@ -1,80 +1,37 @@
 """A small world: a Deployment, its ReplicaSet, gateways and their clients, one second a step.
 
 It knows the few rules of Kubernetes that decisions rest on: which pods a ReplicaSet removes first,
-that a pod with a readiness gate is Ready only while the gate is on, that what is deleted takes a
-moment to go. Clients that are closed come back to the gateways that take connections; one that
-takes over too many at once answers slowly.
+that it counts those only that carry its label, that a pod with a readiness gate is Ready only
+while the gate is on, that a budget may refuse evictions, that what is deleted takes a moment to go,
+and for ever on a node that is lost. Clients that are closed come back to the gateways that take
+connections; one that takes over too many at once answers slowly.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tests.core.fleet import CLUSTER, at
+from tests.core.world_parts import REVISION, Host, Pod, Removal
 
 from imchat_operator.core.decision import (
     Action,
+    Adopt,
     CancelDrain,
+    Delete,
     Evict,
     Outcome,
+    Release,
     Scale,
     SetAccepting,
     SetDeletionCost,
     StartDrain,
 )
 from imchat_operator.core.ownership import OURSELVES
-from imchat_operator.core.snapshot import (
-    Gateway,
-    NotAsked,
-    Reading,
-    Reported,
-    Silent,
-    Snapshot,
-    Target,
-    Window,
-)
+from imchat_operator.core.snapshot import Snapshot, Target, Window
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, PendingEvent
 
-_STARTING = 2.0
-_ENDING = 2.0
-_CAPACITY = 1000
-_FAST = timedelta(milliseconds=10)
-_SLOW = timedelta(seconds=1)
-
-
-@dataclass(slots=True, kw_only=True)
-class Pod:
-    """One gateway of the world."""
-
-    name: str
-    created: float
-    connections: int = 0
-    accepting: bool = False
-    draining: bool = False
-    pace: int = 0
-    keep: int = 0
-    taken: int = 0
-    drained_until: float = 0.0
-    cost: int = 0
-    hangs: bool = False
-    is_stubborn: bool = False
-    ends: float | None = None
-
-    def is_ready(self, second: float) -> bool:
-        """Whether its containers are ready and its gate is on."""
-        return self.runs(second) and self.accepting
-
-    def runs(self, second: float) -> bool:
-        """Whether it has started."""
-        return second >= self.created + _STARTING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """A gateway that was removed: by which call, and what it held."""
-
-    pod: str
-    call: str
-    connections: int
+CHANGED = "the pod is not as it was seen any more"
+BUDGET = "HTTP 429: Cannot evict pod as it would violate the pod's disruption budget."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,15 +50,29 @@ class World:
     removals: list[Removal] = field(default_factory=list)
     homeless: int = 0
     most_taken: int = 1_000_000
+    hosts: dict[str, Host] = field(default_factory=dict)
+    is_budget_spent: bool = False
+    created: int = -1
+    kills: int = 0
 
     @classmethod
     def of(cls, spec: ImChatClusterSpec, loads: list[int]) -> "World":
-        """Return a world with one gateway in rotation for each number of connections."""
+        """Return a world with one gateway in rotation for each number of connections.
+
+        Gateway 1 is on a node of its own, all others on another, also those that come later.
+        """
+        hosts = {name: Host(name=name) for name in ("node-0", "node-1")}
         pods = [
-            Pod(name=f"gateway-{n}", created=-600, connections=load, accepting=True)
+            Pod(
+                name=f"gateway-{n}",
+                created=-600,
+                host=hosts["node-1" if n == 1 else "node-0"],
+                connections=load,
+                accepting=True,
+            )
             for n, load in enumerate(loads)
         ]
-        return cls(spec=spec, pods=pods, replicas=len(pods))
+        return cls(spec=spec, pods=pods, replicas=len(pods), hosts=hosts, created=len(pods) - 1)
 
     @property
     def now(self) -> datetime:
@@ -123,43 +94,10 @@ class World:
                 resource_version=str(self.version),
                 manager=self.manager,
             ),
-            gateways=tuple(self._gateway(pod) for pod in self.pods),
+            gateways=tuple(pod.seen(self.second, self.most_taken) for pod in self.pods),
             windows=self.windows,
             outcomes=outcomes,
             posted=posted,
-        )
-
-    def _gateway(self, pod: Pod) -> Gateway:
-        runs = pod.runs(self.second)
-        return Gateway(
-            name=pod.name,
-            uid=f"uid-{pod.name}",
-            node="node-1",
-            created_at=at(int(pod.created)),
-            pending=not runs,
-            running=runs,
-            containers_ready=runs and not pod.hangs,
-            ready=pod.is_ready(self.second) and not pod.hangs,
-            accepting=pod.accepting,
-            terminating=pod.ends is not None,
-            restarts=0,
-            waiting="",
-            deletion_cost=pod.cost,
-            node_ready=True,
-            reading=self._reading(pod),
-        )
-
-    def _reading(self, pod: Pod) -> Reading:
-        if not pod.runs(self.second):
-            return NotAsked()
-        if pod.hangs:
-            return Silent(why="no answer within 2s", last_connections=pod.connections)
-        return Reported(
-            connections=pod.connections,
-            capacity=_CAPACITY,
-            draining=pod.draining,
-            answer_time=_SLOW if pod.taken > self.most_taken else _FAST,
-            accept_rate=pod.taken,
         )
 
     def perform(self, action: Action) -> Outcome:
@@ -168,7 +106,7 @@ class World:
             case Scale():
                 return self._scaled(action)
             case _:
-                found = [p for p in self.pods if f"uid-{p.name}" == action.uid]
+                found = [p for p in self.pods if p.uid == action.uid]
                 return self._on_pod(action, found[0]) if found else Outcome(action=action)
 
     def _scaled(self, action: Scale) -> Outcome:
@@ -183,40 +121,59 @@ class World:
                 pod.accepting = action.accepting
             case SetDeletionCost():
                 pod.cost = action.cost or 0
-            case Evict() if pod.ends is None:
-                self._remove(pod, "Evict")
+            case Release() | Adopt():
+                pod.released = REVISION if isinstance(action, Release) else ""
                 self._reconcile()
-            case StartDrain() if not pod.hangs and not pod.draining:
-                pod.draining, pod.pace, pod.keep = True, action.connections_per_second, action.keep
-                pod.drained_until = self.second + action.deadline.total_seconds()
-            case StartDrain() if not pod.hangs:
-                pod.pace = action.connections_per_second
-            case CancelDrain():
-                pod.draining = False
-            case StartDrain():
-                return Outcome(action=action, refused="no answer within 5s")
+            case Evict() | Delete():
+                return self._ended(action, pod)
+            case StartDrain() | CancelDrain():
+                return self._on_gateway(action, pod)
             case _:
-                pass
+                return Outcome(action=action, refused="nobody knows how")
+        pod.version += 1
+        return Outcome(action=action)
+
+    def _ended(self, action: Evict | Delete, pod: Pod) -> Outcome:
+        if action.resource_version != str(pod.version):
+            return Outcome(action=action, refused=CHANGED, is_stale=True)
+        if isinstance(action, Delete) and action.force:
+            self.pods.remove(pod)
+        elif pod.ends is not None:
+            return Outcome(action=action)
+        elif isinstance(action, Evict) and self.is_budget_spent:
+            return Outcome(action=action, refused=BUDGET)
+        self._remove(pod, "Force" if pod.ends is not None else type(action).__name__)
+        self._reconcile()
+        return Outcome(action=action)
+
+    def _on_gateway(self, action: StartDrain | CancelDrain, pod: Pod) -> Outcome:
+        if pod.is_silent:
+            return Outcome(action=action, refused="no answer within 5s")
+        if isinstance(action, CancelDrain):
+            pod.draining = False
+            return Outcome(action=action)
+        if not pod.draining:
+            pod.draining, pod.keep = True, action.keep
+            pod.drained_until = self.second + action.deadline.total_seconds()
+        pod.pace = action.connections_per_second
         return Outcome(action=action)
 
     def _remove(self, pod: Pod, call: str) -> None:
-        pod.ends = self.second + _ENDING
+        pod.end(self.second)
         self.removals.append(Removal(pod=pod.name, call=call, connections=pod.connections))
         self.homeless += pod.connections
         pod.connections = 0
 
     def _reconcile(self) -> None:
         """Be the ReplicaSet: make what is missing, remove what is too much."""
-        staying = [p for p in self.pods if p.ends is None]
-        ranked = sorted(
-            staying,
-            key=lambda p: (p.runs(self.second), p.is_ready(self.second), p.cost, -p.created),
-        )
-        for pod in ranked[: max(0, len(staying) - self.replicas)]:
+        counted = [p for p in self.pods if p.ends is None and not p.released]
+        ranked = sorted(counted, key=lambda p: p.rank(self.second))
+        for pod in ranked[: max(0, len(counted) - self.replicas)]:
             self._remove(pod, "Scale")
-        for _ in range(self.replicas - len(staying)):
-            number = 1 + max(int(p.name.rsplit("-", 1)[1]) for p in self.pods) if self.pods else 0
-            self.pods.append(Pod(name=f"gateway-{number}", created=self.second))
+        for _ in range(self.replicas - len(counted)):
+            self.created += 1
+            name = f"gateway-{self.created}"
+            self.pods.append(Pod(name=name, created=self.second, host=self.hosts["node-0"]))
 
     def step(self) -> None:
         """Let a second pass: clients come and go, what ends is gone, what starts is there."""
@@ -224,7 +181,7 @@ class World:
         self.pods = [p for p in self.pods if p.ends is None or p.ends > self.second]
         self._reconcile()
         for pod in self.pods:
-            if pod.draining and not pod.hangs and not pod.is_stubborn:
+            if pod.draining and not pod.is_silent and not pod.is_stubborn:
                 due = pod.connections if self.second >= pod.drained_until else pod.pace
                 self._leave(pod, due)
         self._settle()
@@ -239,9 +196,7 @@ class World:
         for pod in self.pods:
             pod.taken = 0
         takers = [
-            p
-            for p in self.pods
-            if p.is_ready(self.second) and p.ends is None and not p.draining and not p.hangs
+            p for p in self.pods if p.is_ready(self.second) and p.ends is None and not p.draining
         ]
         for number, pod in enumerate(takers):
             share = self.homeless // (len(takers) - number)
@@ -263,10 +218,12 @@ class World:
         told = [e.reason for e in self.events.values() if e.reason != "StreakInterrupted"]
         return {
             "replicas": self.replicas,
-            "pods": [(p.name, p.accepting, p.draining, p.cost, p.ends) for p in self.pods],
+            "pods": [
+                (p.name, p.accepting, p.draining, p.cost, p.ends, p.released) for p in self.pods
+            ],
             "clients": self.homeless + sum(p.connections for p in self.pods),
             "removals": sorted((r.pod, r.call) for r in self.removals),
-            "drains": self.status.drains,
+            "drains": [(d.pod, d.purpose, d.phase) for d in self.status.drains],
             "resize": self.status.resize,
             "events": sorted(told),
         }

@@ -1,19 +1,19 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.core.fleet import reported
 
-from imchat_operator.core.snapshot import Cluster, Gateway
+from imchat_operator.core.snapshot import Cluster, Gateway, Node
 from imchat_operator.shell.objects import (
     Pod,
     cluster_of,
     gateway,
-    node_is_ready,
     pod,
     window,
 )
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GATE = "imchat.dev/accepting-connections"
 COST = "controller.kubernetes.io/pod-deletion-cost"
 RUNNING = {"name": "gateway", "restartCount": 0, "state": {"running": {"startedAt": "x"}}}
@@ -65,7 +65,7 @@ def kept(**fields: Any) -> Pod:
         "uid": "uid-x",
         "node": "node-1",
         "address": "127.0.0.9",
-        "created_at": datetime(2026, 11, 23, 12, tzinfo=UTC),
+        "created_at": NOON,
         "phase": "Running",
         "running": True,
         "containers_ready": True,
@@ -113,12 +113,22 @@ def kept(**fields: Any) -> Pod:
         ),
         pytest.param(
             body(status={"containerStatuses": [BACK_OFF]}),
-            kept(running=False, restarts=3, waiting="CrashLoopBackOff"),
+            kept(
+                running=False,
+                restarts=3,
+                waiting="CrashLoopBackOff",
+                waiting_message="back-off 40s",
+            ),
             id="in back-off",
         ),
         pytest.param(
             body(status={"containerStatuses": [RUNNING, BACK_OFF]}),
-            kept(running=False, restarts=3, waiting="CrashLoopBackOff"),
+            kept(
+                running=False,
+                restarts=3,
+                waiting="CrashLoopBackOff",
+                waiting_message="back-off 40s",
+            ),
             id="one of two containers in back-off",
         ),
         pytest.param(
@@ -134,8 +144,13 @@ def kept(**fields: Any) -> Pod:
         ),
         pytest.param(
             body(metadata={"deletionTimestamp": "2026-11-23T12:01:00Z"}),
-            kept(terminating=True),
-            id="being deleted",
+            kept(terminating=True, deletion_due=NOON + timedelta(minutes=1)),
+            id="being deleted: the time given is the end of its grace period",
+        ),
+        pytest.param(
+            body(metadata={"finalizers": ["example.dev/keep"]}),
+            kept(finalizers=("example.dev/keep",)),
+            id="kept by somebody",
         ),
         pytest.param(
             body(metadata={"annotations": {COST: "-1000"}}),
@@ -167,35 +182,28 @@ def test_a_pod_is_asked_where_a_process_should_be(found: Pod, expected: bool) ->
     assert found.answers is expected
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        pytest.param([{"type": "Ready", "status": "True"}], True, id="ready"),
-        pytest.param([{"type": "Ready", "status": "False"}], False, id="not ready"),
-        pytest.param([{"type": "Ready", "status": "Unknown"}], False, id="not heard of"),
-        pytest.param([{"type": "DiskPressure", "status": "True"}], False, id="nothing said"),
-        pytest.param([], False, id="new"),
-    ],
-)
-def test_a_node_is_ready_when_its_kubelet_says_so(
-    conditions: list[dict[str, str]],
-    expected: bool,  # noqa: FBT001 -- a table's
-) -> None:
-    found = {"metadata": {"name": "node-1"}, "status": {"conditions": conditions}}
-    assert node_is_ready(found) == ("node-1", expected)
-
-
-def test_a_node_without_a_status_is_not_ready() -> None:
-    assert node_is_ready({"metadata": {"name": "node-1"}}) == ("node-1", False)
-
-
 def test_the_core_sees_a_pod_with_its_node_and_its_figures() -> None:
-    found = kept(phase="Pending", restarts=2)
-    assert gateway(found, node_ready=False, reading=reported(7)) == Gateway(
+    healing: dict[str, Any] = {
+        "resource_version": "5",
+        "not_ready_since": NOON,
+        "failure": "Evicted: the node was low on memory",
+        "unschedulable": "0/3 nodes are available",
+        "waiting_message": "back-off 40s",
+        "restarted_at": NOON,
+        "deletion_due": NOON,
+        "finalizers": ("example.dev/keep",),
+        "revision": "7f9",
+        "released": "7f9",
+        "drain_requested": True,
+        "quarantine": "odd latency",
+    }
+    found = kept(phase="Pending", restarts=2, **healing)
+    node = Node(name="node-1", ready=False)
+    assert gateway(found, node=node, reading=reported(7)) == Gateway(
         name="gateway-x",
         uid="uid-x",
-        node="node-1",
-        created_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        node=node,
+        created_at=NOON,
         pending=True,
         running=True,
         containers_ready=True,
@@ -205,9 +213,15 @@ def test_the_core_sees_a_pod_with_its_node_and_its_figures() -> None:
         restarts=2,
         waiting="",
         deletion_cost=0,
-        node_ready=False,
         reading=reported(7),
+        **healing,
     )
+
+
+def test_a_mere_new_version_is_kept_and_is_no_change() -> None:
+    old, new = (pod(body(metadata={"resourceVersion": version})) for version in ("5", "6"))
+    assert (old.resource_version, new.resource_version) == ("5", "6")
+    assert old == new
 
 
 @pytest.mark.parametrize(

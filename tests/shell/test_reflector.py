@@ -28,6 +28,18 @@ def _event(kind: str, name: str, version: int) -> dict[str, Any]:
 _GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a thing."""
+
+    name: str
+    version: str = field(compare=False)
+
+
+def _kept(found: dict[str, Any]) -> Kept:
+    return Kept(found["metadata"]["name"], found["metadata"]["resourceVersion"])
+
+
 @dataclass(slots=True)
 class Server:
     """Lists `things` in pages of one, and plays one script per watch request.
@@ -81,7 +93,7 @@ class Server:
 
 
 @asynccontextmanager
-async def _reflected(server: Server) -> AsyncIterator[tuple[Reflector[str], list[int]]]:
+async def _reflected(server: Server) -> AsyncIterator[tuple[Reflector[Kept], list[int]]]:
     app = web.Application()
     app.router.add_get("/things", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -91,12 +103,7 @@ async def _reflected(server: Server) -> AsyncIterator[tuple[Reflector[str], list
     configuration = client.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
     changes: list[int] = []
     async with Api.session(configuration) as api:
-        reflector = Reflector(
-            api,
-            "/things",
-            project=lambda found: str(found["metadata"]["name"]),
-            on_change=lambda: changes.append(1),
-        )
+        reflector = Reflector(api, "/things", project=_kept, on_change=lambda: changes.append(1))
         task = asyncio.create_task(reflector.run())
         try:
             yield reflector, changes
@@ -112,8 +119,8 @@ async def _until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def _names(reflector: Reflector[str]) -> set[str]:
-    return set(reflector.items.values())
+def _names(reflector: Reflector[Kept]) -> set[str]:
+    return {kept.name for kept in reflector.items.values()}
 
 
 async def test_pages_are_put_together() -> None:
@@ -139,6 +146,16 @@ async def test_events_are_applied_and_an_unchanged_object_wakes_nobody() -> None
     async with _reflected(server) as (reflector, changes):
         await _until(lambda: _names(reflector) == {"b"})
         assert len(changes) == 3, "the list, the addition and the deletion"
+
+
+async def test_a_new_version_of_what_compares_equal_is_kept_and_wakes_nobody() -> None:
+    server = Server(
+        things=[_thing("a", 1)],
+        scripts=[[_event("MODIFIED", "a", 2), _event("MODIFIED", "a", 3), "hold"]],
+    )
+    async with _reflected(server) as (reflector, changes):
+        await _until(lambda: [v.version for v in reflector.items.values()] == ["3"])
+        assert len(changes) == 1, "the list alone"
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_a_removed_gateway_cuts_what_it_holds() -> None:
 def test_an_evicted_gateway_is_replaced() -> None:
     evicted = fleet(2, 100)
     first, second = evicted.pods
-    evicted.perform(Evict(pod=first.name, uid=first.uid))
+    evicted.perform(Evict(pod=first.name, uid=first.uid, resource_version="1"))
     assert [pod is second for pod in evicted.pods] == [True, False]
     assert (held(evicted), evicted.cut, evicted.replicas) == ([100, 0], 50, 2)
 
@@ -220,7 +220,7 @@ def test_a_scale_of_another_version_is_refused() -> None:
 
 
 def test_what_names_no_gateway_changes_nothing() -> None:
-    action = Evict(pod="gateway-9", uid="uid-9")
+    action = Evict(pod="gateway-9", uid="uid-9", resource_version="1")
     untouched = fleet(2, 100)
     assert untouched.perform(action) == Outcome(action=action)
     assert held(untouched) == [50, 50]

@@ -53,7 +53,7 @@ def perform(of: Fleet, step: str, number: int) -> None:
         case "admit":
             admit(of)
         case "evict":
-            of.perform(Evict(pod=pod.name, uid=pod.uid))
+            of.perform(Evict(pod=pod.name, uid=pod.uid, resource_version="1"))
 
 
 @given(st.sampled_from(Balancing), st.lists(STEPS, max_size=40))

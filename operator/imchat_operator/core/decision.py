@@ -61,13 +61,31 @@ class Reason(StrEnum):
     ALL_HEALTHY = "AllHealthy"
     WATCHING = "Watching"
     REMEDIATING = "Remediating"
-    STORM_GATE = "StormGate"
+    ACTION_REQUIRED = "ActionRequired"
+    ROLLOUT_SUSPECTED = "RolloutSuspected"
+    REMEDIATION_RECOMMENDED = "RemediationRecommended"
+    REMEDIATION_FAILED = "RemediationFailed"
+    REMEDIATION_UNDONE = "RemediationUndone"
+    REMEDIATION_VERIFIED = "RemediationVerified"
     GATEWAY_UNHEALTHY = "GatewayUnhealthy"
+    GATEWAY_LEAVING = "GatewayLeaving"
+    GATEWAY_SURGED = "GatewaySurged"
     GATEWAY_EVICTED = "GatewayEvicted"
+    GATEWAY_DELETED = "GatewayDeleted"
     GATEWAY_REPLACED = "GatewayReplaced"
     GATEWAY_GONE = "GatewayGone"
-    REPLACEMENT_LATE = "ReplacementLate"
+    GATEWAY_QUARANTINED = "GatewayQuarantined"
     EVICTION_BLOCKED = "EvictionBlocked"
+    # what holds repairs
+    NOT_BLOCKED = "NotBlocked"
+    STORM_GATE = "StormGate"
+    STORM_COOLDOWN = "StormCooldown"
+    DEPENDENCY_DOWN = "DependencyDown"
+    HOURLY_BUDGET_SPENT = "HourlyBudgetSpent"
+    BACKING_OFF = "BackingOff"
+    # dependencies
+    DEPENDENCIES_UP = "DependenciesUp"
+    DEPENDENCIES_UNKNOWN = "DependenciesUnknown"
     # draining
     GATEWAY_DRAINING = "GatewayDraining"
     GATEWAY_DRAINED = "GatewayDrained"
@@ -134,10 +152,39 @@ class SetDeletionCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evict:
-    """Evict a pod; a PodDisruptionBudget may refuse."""
+    """Evict a pod as it was seen; a PodDisruptionBudget may refuse."""
 
     pod: str
     uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete a pod as it was seen; `force` does not wait for a kubelet, which must be gone."""
+
+    pod: str
+    uid: str
+    resource_version: str
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Take a pod out of its ReplicaSet, which then starts another; the pod lives on."""
+
+    pod: str
+    uid: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """Give a released pod back to its ReplicaSet, which then has one too many."""
+
+    pod: str
+    uid: str
+    revision: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,15 +196,35 @@ class Scale:
     resource_version: str
 
 
-Action = SetAccepting | StartDrain | CancelDrain | SetDeletionCost | Evict | Scale
+Action = (
+    SetAccepting
+    | StartDrain
+    | CancelDrain
+    | SetDeletionCost
+    | Evict
+    | Delete
+    | Release
+    | Adopt
+    | Scale
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of an action; `refused` says why it did not happen, and is empty if it did."""
+    """What became of an action.
+
+    Attributes:
+        refused: why it did not happen; empty if it did.
+        retry_after: when the API server wants to be asked again; the shell keeps to it.
+        is_stale: whether the object was not as it was seen any more, so that nothing is said of it.
+        is_final: whether asking again can't help as things are.
+    """
 
     action: Action
     refused: str = ""
+    retry_after: timedelta | None = None
+    is_stale: bool = False
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

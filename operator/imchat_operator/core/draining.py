@@ -1,11 +1,11 @@
-"""One gateway's way out: isolate, drain, remove, and for a repair see it replaced.
+"""How a gateway loses its connections: out of rotation, closed at a pace, ready to be removed.
 
 Each phase looks at what is observed and either stays (saying again what has to be so; every
 action is idempotent) or goes on to the next. Nothing here remembers: a drain continues from its
 record in status, whichever process reads it.
 
-    Isolating ─▶ Draining ─▶ Removing ─▶ Replacing ─▶ (done)
-        └───── out of reach ────▲  └─ scale-down: resizing.py removes all victims at once
+    Isolating ─▶ Draining ─▶ Removing ─▶ a scale-down: resizing.py removes all victims at once
+        └───── out of reach ────▲        a repair: repairing.py goes on
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from typing import Literal
 
 from imchat_operator.core.decision import (
     Action,
-    Evict,
     Notice,
     Reason,
     StartDrain,
@@ -29,7 +28,7 @@ from imchat_operator.core.snapshot import (
     Target,
 )
 from imchat_operator.core.stage import isolation
-from imchat_operator.models import Drain, Phase, Purpose
+from imchat_operator.models import Drain, Phase, Remediation
 from imchat_operator.units import duration_text
 
 
@@ -40,16 +39,7 @@ class Step:
     drain: Drain | None
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
-
-
-def began(snapshot: Snapshot, drain: Drain, reason: Reason) -> tuple[Notice, ...]:
-    """Return the Events that say why a gateway is being drained."""
-    warning = drain.purpose is Purpose.HEALING
-    held = _count(drain.connections)
-    message = f"{drain.pod} is taken out of rotation with {held} connections: "
-    return on_both(
-        snapshot, drain, reason, message + drain.cause, "Warning" if warning else "Normal"
-    )
+    remediation: Remediation | None = None
 
 
 def on_both(
@@ -70,7 +60,7 @@ def on_both(
 def advance(
     snapshot: Snapshot, target: Target, drain: Drain, gateway: Gateway | None, pace: int
 ) -> Step:
-    """Return the next step of one drain.
+    """Return the next step of a scale-down's victim.
 
     Args:
         snapshot: what is.
@@ -79,22 +69,22 @@ def advance(
         gateway: the pod, or None if it is gone.
         pace: connections per second that this gateway may close.
     """
-    match drain.phase:
-        case Phase.REPLACING:
-            return _replacing(snapshot, target, drain)
-        case _ if gateway is None or gateway.terminating:
-            return _gone(snapshot, target, drain)
-        case Phase.ISOLATING:
-            return _isolating(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
-        case Phase.DRAINING:
-            return _draining(snapshot, _listened(snapshot, drain, gateway), gateway, pace)
-        case Phase.REMOVING:
-            return _removing(snapshot, drain, gateway)
-        case Phase.RETURNING:
-            return Step(drain=None)
+    if gateway is None or gateway.terminating:
+        return _gone(snapshot, target, drain)
+    if drain.phase is Phase.REMOVING:
+        return _awaiting(snapshot, drain, gateway)
+    return closed(snapshot, drain, gateway, pace)
 
 
-def _listened(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
+def closed(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
+    """Return the next step of a drain that isolates a gateway or closes its connections."""
+    heard = listened(snapshot, drain, gateway)
+    if drain.phase is Phase.ISOLATING:
+        return _isolating(snapshot, heard, gateway, pace)
+    return _draining(snapshot, heard, gateway, pace)
+
+
+def listened(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
     """Keep the time since which a gateway under drain has been silent."""
     if not isinstance(gateway.reading, Silent):
         return drain.model_copy(update={"silent_since": None})
@@ -106,19 +96,21 @@ def entered(snapshot: Snapshot, drain: Drain, phase: Phase) -> Drain:
     return drain.model_copy(update={"phase": phase, "phase_since": snapshot.now, "blocked": ""})
 
 
-def _is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+def is_out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+    """Return whether nothing can be asked of a gateway any more: waiting would help nobody."""
     if isinstance(gateway.reading, NotAsked):
         return not gateway.running
     if drain.silent_since is None:
         return False
     patience = snapshot.spec.healing.unresponsive_for
     given_up = snapshot.now - drain.silent_since >= patience
-    return given_up or not gateway.running or not gateway.node_ready
+    is_cut_off = gateway.node is None or not gateway.node.ready
+    return given_up or not gateway.running or is_cut_off
 
 
 def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
-    if _is_out_of_reach(snapshot, drain, gateway):
-        return _out_of_reach(snapshot, drain, gateway)
+    if is_out_of_reach(snapshot, drain, gateway):
+        return out_of_reach(snapshot, drain, gateway)
     actions = isolation(gateway)
     waited = snapshot.now - drain.phase_since >= snapshot.spec.draining.deregister_delay
     if actions or not waited:
@@ -139,8 +131,8 @@ def _told(snapshot: Snapshot, gateway: Gateway, pace: int) -> tuple[Action, ...]
 
 
 def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> Step:
-    if _is_out_of_reach(snapshot, drain, gateway):
-        return _out_of_reach(snapshot, drain, gateway)
+    if is_out_of_reach(snapshot, drain, gateway):
+        return out_of_reach(snapshot, drain, gateway)
     reading = gateway.reading
     took = snapshot.now - drain.phase_since
     is_due = took >= snapshot.spec.draining.deadline
@@ -149,13 +141,13 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
         case Reported(connections=held, draining=drains) if held <= residual and (drains or is_due):
             return _drained(snapshot, drain, gateway, took)
         case Silent() if is_due:
-            return _out_of_reach(snapshot, drain, gateway)
+            return out_of_reach(snapshot, drain, gateway)
     if is_due:
         limit = duration_text(snapshot.spec.draining.deadline)
-        left = _count(gateway.known_connections)
+        left = count_text(gateway.known_connections)
         message = f"{drain.pod} is removed with {left} connections still open, "
         return Step(
-            drain=entered(snapshot, drain, Phase.REMOVING),
+            drain=_removed(snapshot, drain, gateway),
             notices=on_both(
                 snapshot,
                 drain,
@@ -169,7 +161,7 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
 
 def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
     left = gateway.connections
-    took_text = f"in {_seconds(took)}"
+    took_text = f"in {seconds_text(took)}"
     message = f"{drain.pod} closed all its connections {took_text}, none was cut"
     if left:
         message = f"{drain.pod} closed all but {left} connections {took_text}: draining.residual "
@@ -180,30 +172,22 @@ def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta
     )
 
 
-def _out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
+def _removed(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Drain:
+    """Return the record of a drain that goes on to the removal, with what is lost by it."""
+    removing = entered(snapshot, drain, Phase.REMOVING)
+    return removing.model_copy(update={"cut": gateway.known_connections or 0})
+
+
+def out_of_reach(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
+    """Return the step that gives up a drain, since the gateway can't be asked for it."""
     reading = gateway.reading
-    lost = _count(gateway.known_connections)
+    lost = count_text(gateway.known_connections)
     why = reading.why if isinstance(reading, Silent) else "it does not run"
     message = f"{drain.pod} can't be drained ({why}): {lost} connections are lost with it"
     return Step(
-        drain=entered(snapshot, drain, Phase.REMOVING),
+        drain=_removed(snapshot, drain, gateway),
         actions=isolation(gateway),
         notices=on_both(snapshot, drain, Reason.CONNECTIONS_CUT, message, "Warning"),
-    )
-
-
-def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
-    if drain.purpose is Purpose.SCALE_DOWN:
-        return _awaiting(snapshot, drain, gateway)
-    evict = Evict(pod=gateway.name, uid=gateway.uid)
-    refused = next((o.refused for o in snapshot.outcomes if o.action == evict), "")
-    blocked = (refused or drain.blocked)[:512]
-    notices: tuple[Notice, ...] = ()
-    if blocked and not drain.blocked:
-        message = f"{drain.pod} can't be evicted yet: {blocked}"
-        notices = on_both(snapshot, drain, Reason.EVICTION_BLOCKED, message, "Warning")
-    return Step(
-        drain=drain.model_copy(update={"blocked": blocked}), actions=(evict,), notices=notices
     )
 
 
@@ -217,53 +201,22 @@ def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
 
 
 def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
-    """The pod leaves: as decided, or because somebody else deleted it."""
-    if drain.purpose is Purpose.SCALE_DOWN:
-        resize = snapshot.history.resize
-        was_due = resize is not None and target.replicas == resize.to
-        if was_due and drain.phase is Phase.REMOVING:
-            return Step(drain=drain)  # resizing.py tells whether it was meant to go
-        message = f"{drain.pod} was deleted by somebody else while it was drained"
-        return Step(
-            drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_GONE, message, "Warning")
-        )
-    message = f"{drain.pod} leaves, its replacement is awaited"
+    """The victim leaves: as decided, or because somebody else deleted it."""
+    resize = snapshot.history.resize
+    was_due = resize is not None and target.replicas == resize.to
+    if was_due and drain.phase is Phase.REMOVING:
+        return Step(drain=drain)  # resizing.py tells whether it was meant to go
+    message = f"{drain.pod} was deleted by somebody else while it was drained"
     return Step(
-        drain=entered(snapshot, drain, Phase.REPLACING),
-        notices=on_both(snapshot, drain, Reason.GATEWAY_EVICTED, message),
+        drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_GONE, message, "Warning")
     )
 
 
-def _replacing(snapshot: Snapshot, target: Target, drain: Drain) -> Step:
-    ready = [g for g in snapshot.gateways if g.ready and not g.terminating]
-    # creationTimestamp is cut to the second
-    fresh = [g.name for g in ready if g.created_at >= drain.started_at - timedelta(seconds=1)]
-    others = len(snapshot.history.drains) - 1  # they can't be ready
-    is_whole = len(ready) >= target.replicas - others
-    took = _seconds(snapshot.now - drain.suspected_at)
-    if fresh and is_whole:
-        noticed = _seconds(drain.started_at - drain.suspected_at)
-        message = (
-            f"{drain.pod} is replaced by {', '.join(sorted(fresh))}: ready {took} after the first "
-            f"sign of trouble, which was acted upon after {noticed}"
-        )
-        return Step(drain=None, notices=on_both(snapshot, drain, Reason.GATEWAY_REPLACED, message))
-    limit = snapshot.spec.healing.replace_within
-    if snapshot.now - drain.phase_since >= limit:
-        message = (
-            f"{drain.pod} is gone and no replacement is ready after {duration_text(limit)}: "
-            "see the target's own Events"
-        )
-        return Step(
-            drain=None,
-            notices=on_both(snapshot, drain, Reason.REPLACEMENT_LATE, message, "Warning"),
-        )
-    return Step(drain=drain)
-
-
-def _count(connections: int | None) -> str:
+def count_text(connections: int | None) -> str:
+    """Return a number of connections in words."""
     return "an unknown number of" if connections is None else f"{connections}"
 
 
-def _seconds(duration: timedelta) -> str:
+def seconds_text(duration: timedelta) -> str:
+    """Return a duration in seconds, to a tenth."""
     return f"{duration.total_seconds():.1f}s"

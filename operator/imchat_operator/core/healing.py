@@ -1,137 +1,237 @@
-"""What is wrong with a gateway, and whether now is the time to repair it.
+"""Who is ill, since when, and how healthy the fleet is as a whole.
 
-A repair needs three consents: the ailment has lasted long enough, the storm gate is open (most of
-the fleet is healthy), and fewer than `maxConcurrent` repairs are under way. One ill gateway alone
-is never a storm, or a fleet of two could not be healed.
+A suspicion is counted from when it was first seen by the operator, never from what the API server
+says of the past: a gateway is not repaired for a time in which nobody watched it. It ends with
+the first sample that shows the gateway well.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 
-from imchat_operator.core.snapshot import Gateway, Silent, Snapshot, Target
-from imchat_operator.models import Healing, Phase, Purpose, Suspect
+from imchat_operator.core.ailments import (
+    OF_THE_PROCESS,
+    Ailment,
+    Diagnosis,
+    Treatment,
+    scene,
+    treatment,
+)
+from imchat_operator.core.diagnosis import diagnosis
+from imchat_operator.core.snapshot import Gateway, Snapshot, Target
+from imchat_operator.models import (
+    MOST_RESTARTS,
+    Healing,
+    Phase,
+    Purpose,
+    Restarts,
+    Suspect,
+)
 from imchat_operator.units import duration_text
 
-
-class Ailment(StrEnum):
-    """What can be wrong with a gateway."""
-
-    CRASH_LOOPING = "CrashLooping"
-    NODE_LOST = "NodeLost"
-    NODE_NOT_READY = "NodeNotReady"
-    UNRESPONSIVE = "Unresponsive"
-    NOT_READY = "NotReady"
+_MOST_TIMES = 20
+# Phases of a repair in which the gateway's place is already another's.
+_OVER = {Phase.REPLACING, Phase.QUARANTINED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """An ailment, the evidence in words, and how long to wait for it to pass."""
+def restarts(snapshot: Snapshot) -> tuple[Restarts, ...]:
+    """Return when the gateways were restarted within `restartSpan`, as far as that is known.
 
-    ailment: Ailment
-    evidence: str
-    patience: timedelta
+    Those of a gateway that is younger than the span all lie in it. Of an older one that was not
+    watched, only the latest can be dated, so no more than that one counts.
+    """
+    before = {r.uid: r for r in snapshot.history.restarts}
+    found = (_restarts(snapshot, g, before.get(g.uid)) for g in snapshot.gateways)
+    recent = [r for r in found if r is not None and r.at]
+    return tuple(sorted(recent, key=lambda r: (r.at[-1], r.uid))[-MOST_RESTARTS:])
 
 
-def diagnosis(gateway: Gateway, policy: Healing) -> Diagnosis | None:
-    """Return what is wrong with a gateway, the most certain ailment first; None if nothing is."""
-    silent = gateway.reading if isinstance(gateway.reading, Silent) else None
-    if gateway.waiting == "CrashLoopBackOff" and gateway.restarts >= policy.restarts:
-        return Diagnosis(
-            ailment=Ailment.CRASH_LOOPING,
-            evidence=f"restarted {gateway.restarts} times and is in back-off",
-            patience=timedelta(),
-        )
-    if not gateway.node_ready and silent:
-        return Diagnosis(
-            ailment=Ailment.NODE_LOST,
-            evidence=f"node {gateway.node} is not ready and the gateway does not answer "
-            f"({silent.why})",
-            patience=timedelta(),
-        )
-    if not gateway.node_ready and gateway.node:
-        return Diagnosis(
-            ailment=Ailment.NODE_NOT_READY,
-            evidence=f"node {gateway.node} is not ready, though the gateway answers",
-            patience=policy.not_ready_for,
-        )
-    # One that never answered and is not ready yet is starting: its probe decides, with more time.
-    is_up = gateway.containers_ready or (silent and silent.last_connections is not None)
-    if gateway.running and silent and is_up:
-        return Diagnosis(
-            ailment=Ailment.UNRESPONSIVE,
-            evidence=f"runs but does not answer ({silent.why})",
-            patience=policy.unresponsive_for,
-        )
-    if gateway.running and not gateway.containers_ready:
-        return Diagnosis(
-            ailment=Ailment.NOT_READY,
-            evidence="runs but fails its readiness probe",
-            patience=policy.not_ready_for,
-        )
-    return None
+def _restarts(snapshot: Snapshot, gateway: Gateway, before: Restarts | None) -> Restarts | None:
+    now, span = snapshot.now, snapshot.spec.healing.restart_span
+    if gateway.terminating or gateway.restarts == 0:
+        return None
+    latest = min(now, gateway.restarted_at or now)
+    if before is not None and gateway.restarts >= before.count:
+        new, known = gateway.restarts - before.count, before.at
+    else:
+        is_young = now - gateway.created_at < span
+        is_dated = gateway.restarted_at is not None
+        new, known = gateway.restarts if is_young else int(is_dated), ()
+    times = (*known, *(latest,) * min(new, _MOST_TIMES))[-_MOST_TIMES:]
+    kept = tuple(t for t in times if timedelta() <= now - t < span)
+    return Restarts(uid=gateway.uid, count=gateway.restarts, at=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """An ill gateway, since when it is suspected, and what is wrong with it."""
+    """A gateway that something is wrong with, or asked for.
+
+    Attributes:
+        due: whether it has had the time to recover by itself.
+        is_rollout: whether it is of a new revision none of whose gateways is well.
+    """
 
     gateway: Gateway
     suspect: Suspect
     diagnosis: Diagnosis
     due: bool
+    is_rollout: bool = False
 
     @property
     def cause(self) -> str:
         """The evidence with its figures, as Events and conditions show it."""
         return f"{self.diagnosis.ailment}: {self.diagnosis.evidence}"
 
+    @property
+    def treatment(self) -> Treatment:
+        """What is done about it; what only a person can mend is told."""
+        if self.diagnosis.remedy or self.is_rollout:
+            return Treatment.TELL
+        return treatment(self.diagnosis.ailment)
 
-def patients(snapshot: Snapshot, drained: frozenset[str]) -> tuple[Patient, ...]:
-    """Return the ill gateways that are not being drained already, longest suspected first."""
-    before = {(s.uid, s.ailment): s for s in snapshot.history.suspects}
-    found = []
-    for gateway in snapshot.gateways:
-        what = diagnosis(gateway, snapshot.spec.healing)
-        if what is None or gateway.terminating or gateway.uid in drained:
-            continue
-        suspect = before.get((gateway.uid, what.ailment)) or Suspect(
-            pod=gateway.name, uid=gateway.uid, ailment=what.ailment, since=snapshot.now
+    @property
+    def is_ill(self) -> bool:
+        """Whether it serves badly, or not at all; else it is to be moved while it serves well."""
+        ailment = self.diagnosis.ailment
+        return treatment(ailment) is Treatment.REPLACE or ailment is Ailment.START_FAILING
+
+    @property
+    def failed_at(self) -> datetime:
+        """When it failed, by the earliest evidence."""
+        seen = self.suspect.ill_since or self.suspect.since
+        return min(seen, self.diagnosis.evident_at or seen)
+
+
+def patients(
+    snapshot: Snapshot, drained: frozenset[str], recent: tuple[Restarts, ...]
+) -> tuple[Patient, ...]:
+    """Return the gateways that need something and are not being drained, longest suspected first.
+
+    Args:
+        snapshot: what is.
+        drained: uids of the gateways under drain.
+        recent: restarts of late.
+    """
+    view = scene(snapshot, {r.uid: r.at for r in recent})
+    before = {s.uid: s for s in snapshot.history.suspects}
+    found = [
+        _patient(snapshot, gateway, what, before.get(gateway.uid))
+        for gateway in snapshot.gateways
+        if gateway.uid not in drained or gateway.terminating
+        if (what := diagnosis(gateway, view)) is not None
+    ]
+    ranked = sorted(found, key=lambda p: (p.suspect.since, p.gateway.name, p.gateway.uid))
+    return _with_rollouts(snapshot, tuple(ranked))
+
+
+def _patient(
+    snapshot: Snapshot, gateway: Gateway, what: Diagnosis, before: Suspect | None
+) -> Patient:
+    now, policy = snapshot.now, snapshot.spec.healing
+    is_process = what.ailment in OF_THE_PROCESS
+    suspect = Suspect(
+        pod=gateway.name,
+        uid=gateway.uid,
+        ailment=what.ailment,
+        since=now,
+        ill_since=now if is_process else None,
+    )
+    if before is not None and before.ailment == what.ailment:
+        suspect = before
+    elif before is not None and is_process and before.ill_since is not None:
+        suspect = suspect.model_copy(update={"ill_since": before.ill_since})
+    due = now - suspect.since >= what.patience
+    if suspect.ill_since is not None and what.ailment is not Ailment.START_FAILING:
+        # Ailments that alternate leave no time to any of them.
+        due = due or now - suspect.ill_since >= _longest_patience(policy)
+    return Patient(gateway=gateway, suspect=suspect, diagnosis=what, due=due)
+
+
+def _longest_patience(policy: Healing) -> timedelta:
+    return max(policy.not_ready_for, policy.unresponsive_for, policy.zombie_for)
+
+
+def _with_rollouts(snapshot: Snapshot, found: tuple[Patient, ...]) -> tuple[Patient, ...]:
+    """Mark the patients of a revision that came last and has no healthy gateway."""
+    ill = {p.gateway.uid for p in found if p.is_ill}
+    fleet = [g for g in snapshot.fleet if g.revision and not g.terminating and not g.failure]
+    newest: dict[str, datetime] = {}
+    for g in fleet:
+        newest[g.revision] = max(g.created_at, newest.get(g.revision, g.created_at))
+    well = {g.revision for g in fleet if g.ready and g.uid not in ill}
+    latest = max(newest.values(), default=None)
+    broken = {r for r, at in newest.items() if at == latest and r not in well and len(newest) > 1}
+    return tuple(
+        Patient(
+            gateway=p.gateway,
+            suspect=p.suspect,
+            diagnosis=p.diagnosis,
+            due=p.due,
+            is_rollout=p.diagnosis.ailment in OF_THE_PROCESS and p.gateway.revision in broken,
         )
-        due = snapshot.now - suspect.since >= what.patience
-        found.append(Patient(gateway=gateway, suspect=suspect, diagnosis=what, due=due))
-    return tuple(sorted(found, key=lambda p: (p.suspect.since, p.gateway.name)))
+        for p in found
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Storm:
-    """Too much of the fleet looks ill for the gateways to be the cause."""
+class Health:
+    """How much of the fleet is well.
+
+    Attributes:
+        healthy: gateways that are well, in rotation or drained for another reason.
+        expected: gateways that there should be, without those that are starting.
+        ill: gateways that serve badly or not at all, those under repair among them.
+        min_healthy: share in percent below which no repair is begun.
+    """
 
     healthy: int
     expected: int
+    ill: int
     min_healthy: int
 
     @property
-    def message(self) -> str:
-        """The figures, and what they mean."""
-        return (
-            f"{self.healthy} of {self.expected} gateways are healthy, less than {self.min_healthy}%"
-            ": the cause is likely elsewhere, no repair is begun"
-        )
+    def is_storm(self) -> bool:
+        """Whether too much is ill for the gateways to be the cause; one alone never is."""
+        return self.ill > 1 and not self.spares(0)
+
+    def spares(self, count: int) -> bool:
+        """Whether enough is left if so many healthy gateways are taken out."""
+        return (self.healthy - count) * 100 >= self.min_healthy * self.expected
+
+    @property
+    def text(self) -> str:
+        """The figures."""
+        return f"{self.healthy} of {self.expected} gateways are healthy"
 
 
-def storm(snapshot: Snapshot, target: Target, ill: tuple[Patient, ...]) -> Storm | None:
-    """Return the storm that forbids new repairs; None while most of the fleet is healthy."""
-    under_repair = sum(
-        drain.purpose is Purpose.HEALING and drain.phase is not Phase.REPLACING
-        for drain in snapshot.history.drains
+def health(snapshot: Snapshot, target: Target, found: tuple[Patient, ...]) -> Health:
+    """Return how much of the fleet is well."""
+    repaired = {
+        d.uid
+        for d in snapshot.history.drains
+        if d.purpose in {Purpose.HEALING, Purpose.QUARANTINE} and d.phase not in _OVER
+    }
+    moved = {d.uid for d in snapshot.history.drains} - repaired
+    suspected = {p.gateway.uid: p for p in found}
+    ill = {uid for uid, p in suspected.items() if p.is_ill}
+    young = snapshot.spec.healing.not_ready_for
+    fleet = [g for g in snapshot.fleet if not g.terminating and not g.failure]
+    sound = [g for g in fleet if g.uid not in ill | repaired]
+    healthy = [g for g in sound if g.ready or (g.uid in moved and g.running)]
+    starting = [
+        g
+        for g in fleet
+        if not g.ready
+        and g.uid not in repaired | moved
+        and snapshot.now - g.created_at < young
+        and (g.uid not in ill or suspected[g.uid].diagnosis.ailment is Ailment.NOT_READY)
+    ]
+    starting_ill = {g.uid for g in starting} & ill
+    return Health(
+        healthy=len(healthy),
+        expected=max(0, target.replicas - len(starting)),
+        ill=len(ill - starting_ill) + len(repaired & {g.uid for g in fleet}),
+        min_healthy=snapshot.spec.healing.min_healthy,
     )
-    count = len(ill) + under_repair
-    healthy = max(0, target.replicas - count)
-    min_healthy = snapshot.spec.healing.min_healthy
-    if count <= 1 or healthy * 100 >= min_healthy * target.replicas:
-        return None
-    return Storm(healthy=healthy, expected=target.replicas, min_healthy=min_healthy)
 
 
 def waiting_text(patient: Patient, snapshot: Snapshot) -> str:

@@ -6,7 +6,9 @@ Each hold tells its reason; the first one that applies counts.
 from dataclasses import dataclass
 
 from imchat_operator.core.decision import Reason
+from imchat_operator.core.healing import Patient
 from imchat_operator.core.resizing import Holds
+from imchat_operator.core.room import can_carry
 from imchat_operator.core.snapshot import Snapshot
 from imchat_operator.core.stage import Facts
 from imchat_operator.models import GROUP, Direction, LastResize, Mode, WindowAction
@@ -52,7 +54,23 @@ def holds(facts: Facts) -> Holds:
         standing = _standing(facts, direction, window)
         return both or (standing.why if standing else "")
 
-    return Holds(up=why(Direction.UP), down=why(Direction.DOWN), floor=facts.floor)
+    needed = _needed(facts)
+    due = ", ".join(p.gateway.name for p in needed if p.due)
+    illness = f"{due} is ill, and what was to leave is needed in its place" if due else ""
+    return Holds(
+        up=why(Direction.UP),
+        down=why(Direction.DOWN) or illness,
+        floor=facts.floor,
+        waits=bool(needed),
+    )
+
+
+def _needed(facts: Facts) -> tuple[Patient, ...]:
+    """Return the ill gateways without which those that are to stay could not carry the load."""
+    ill = tuple(p for p in facts.patients if p.is_ill)
+    uids = {p.gateway.uid for p in ill}
+    staying = [g for g in facts.members if g.uid not in uids]
+    return () if can_carry(facts, len(staying)) else ill
 
 
 def _standing(facts: Facts, direction: Direction, window: str) -> Hold | None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imchat_operator.core import (
+    consent,
     draining,
     floors,
     healing,
@@ -16,6 +17,7 @@ from imchat_operator.core import (
     permissions,
     rebalancing,
     remediation,
+    repairing,
     resizing,
     scaling,
     sizing,
@@ -33,15 +35,16 @@ from imchat_operator.core.decision import (
 )
 from imchat_operator.core.load import highest, utilizations
 from imchat_operator.core.ownership import ownership
-from imchat_operator.core.snapshot import Cluster, Snapshot, Target, TargetMissing
+from imchat_operator.core.snapshot import Cluster, Gateway, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
 from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
     MOST_PENDING,
-    MOST_SUSPECTS,
+    MOST_REMEDIATIONS,
     Direction,
+    Drain,
     ImChatClusterStatus,
     Pacing,
     Purpose,
@@ -61,7 +64,7 @@ def decide(snapshot: Snapshot) -> Decision:
         return _without_target(snapshot, snapshot.target)
     facts = _facts(snapshot, snapshot.target)
     slowed = pacing.pacing(snapshot)
-    steps = _drain_steps(snapshot, snapshot.target, pacing.pace(snapshot, slowed))
+    steps = _drain_steps(facts, pacing.pace(snapshot, slowed))
     going_on = tuple(step.drain for step in steps if step.drain is not None)
     progress = resizing.advance(
         snapshot, snapshot.target, going_on, facts.load, permissions.holds(facts)
@@ -94,6 +97,7 @@ def decide(snapshot: Snapshot) -> Decision:
     after = _status(facts, size, slowed, progress.changed).model_copy(
         update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
     )
+    after = after.model_copy(update=_healing_status(repairs, steps))
     status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
 
@@ -119,6 +123,9 @@ def _facts(snapshot: Snapshot, target: Target) -> Facts:
     history = snapshot.history
     labels = snapshot.cluster.labels
     windows = maintenance(snapshot.windows, labels, snapshot.now, history.deferrals)
+    restarts = healing.restarts(snapshot)
+    found = healing.patients(snapshot, frozenset(d.uid for d in history.drains), restarts)
+    health = healing.health(snapshot, target, found)
     return Facts(
         id=decision_id(snapshot.cluster.uid, snapshot.now),
         snapshot=snapshot,
@@ -132,19 +139,27 @@ def _facts(snapshot: Snapshot, target: Target) -> Facts:
         running=scaling.streaks(
             snapshot.spec, target.replicas, history.streaks, load, snapshot.sampled_at
         ),
-        ill=healing.patients(snapshot, frozenset(d.uid for d in history.drains)),
+        restarts=restarts,
+        patients=found,
+        health=health,
+        storm=consent.storm(snapshot, health, found),
         drains=history.drains,
     )
 
 
-def _drain_steps(snapshot: Snapshot, target: Target, pace: int) -> tuple[draining.Step, ...]:
-    by_uid = {g.uid: g for g in snapshot.gateways}
-    return tuple(
-        rebalancing.advance(snapshot, d, by_uid.get(d.uid), pace)
-        if d.purpose is Purpose.REBALANCE
-        else draining.advance(snapshot, target, d, by_uid.get(d.uid), pace)
-        for d in snapshot.history.drains
-    )
+def _drain_steps(facts: Facts, pace: int) -> tuple[draining.Step, ...]:
+    by_uid = {g.uid: g for g in facts.snapshot.gateways}
+    return tuple(_drain_step(facts, d, by_uid.get(d.uid), pace) for d in facts.drains)
+
+
+def _drain_step(facts: Facts, drain: Drain, gateway: Gateway | None, pace: int) -> draining.Step:
+    match drain.purpose:
+        case Purpose.REBALANCE:
+            return rebalancing.advance(facts.snapshot, drain, gateway, pace)
+        case Purpose.SCALE_DOWN:
+            return draining.advance(facts.snapshot, facts.target, drain, gateway, pace)
+        case Purpose.HEALING | Purpose.QUARANTINE:
+            return repairing.advance(facts.snapshot, drain, gateway, pace)
 
 
 def _concerns(action: Action, drained: frozenset[str]) -> bool:
@@ -181,7 +196,6 @@ def _status(
     facts: Facts, size: Part, slowed: Pacing | None, changed: Direction | None
 ) -> ImChatClusterStatus:
     snapshot = facts.snapshot
-    begun = {d.uid for d in facts.drains}
     wanted = size.resize or size.recommendation
     return ImChatClusterStatus(
         observed_generation=snapshot.cluster.generation,
@@ -190,7 +204,8 @@ def _status(
         ready_replicas=len(facts.members),
         desired_replicas=wanted.to if wanted else facts.target.replicas,
         streaks=facts.running,
-        suspects=tuple(p.suspect for p in facts.ill if p.gateway.uid not in begun)[:MOST_SUSPECTS],
+        restarts=facts.restarts,
+        storm=facts.storm,
         drains=facts.drains,
         resize=size.resize,
         last_resizes=permissions.last_resizes(snapshot, changed),
@@ -201,6 +216,18 @@ def _status(
         blindness=facts.blindness,
         peaks=floors.peaks(snapshot, facts.load),
     )
+
+
+def _healing_status(
+    repairs: remediation.Repairs, steps: tuple[draining.Step, ...]
+) -> dict[str, object]:
+    """Return what the healing stage remembers, by its fields of the status."""
+    ended = (step.remediation for step in steps if step.remediation is not None)
+    return {
+        "suspects": repairs.suspects,
+        "repairs_begun": repairs.begun,
+        "remediations": (*repairs.remediations, *ended)[-MOST_REMEDIATIONS:],
+    }
 
 
 def _recorded(
@@ -273,6 +300,8 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
         peaks=snapshot.history.peaks,  # what took a season to learn
         window=upkeep.shown(found),
         deferrals=snapshot.history.deferrals,
+        repairs_begun=snapshot.history.repairs_begun,
+        remediations=snapshot.history.remediations,
     )
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
     status = _recorded(snapshot, id_, after, verdicts, ())
@@ -281,7 +310,7 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
 
 def _next_check(facts: Facts) -> timedelta:
     wait = facts.snapshot.spec.metrics.interval
-    if facts.drains or facts.ill:
+    if facts.moving or facts.patients or facts.storm is not None:
         wait = min(wait, _DRAIN_CHECK)
     change = facts.maintenance.next_change
     for moment in (change, floors.next_event(facts.snapshot)):

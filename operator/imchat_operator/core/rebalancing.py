@@ -101,7 +101,7 @@ def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> S
 def rebalanced(facts: Facts) -> Part:
     """Return the rebalance that begins now, or the end of the one under way."""
     others = tuple(d for d in facts.drains if d.purpose is not Purpose.REBALANCE)
-    why = _objection(facts, others)
+    why = _objection(facts)
     was_on = bool(donors(facts.snapshot.history.drains))
     is_on = len(others) < len(facts.drains)
     window = facts.maintenance.held(WindowAction.REBALANCE)
@@ -126,20 +126,18 @@ def _spread(snapshot: Snapshot) -> str:
     return f"{len(held)} gateways hold {min(held, default=0)} to {max(held, default=0)} connections"
 
 
-def _objection(facts: Facts, others: tuple[Drain, ...]) -> str:
+def _objection(facts: Facts) -> str:
     """Return why connections must not be moved now, or nothing."""
     scaling = facts.snapshot.spec.scaling
     if scaling.rebalance.mode is RebalanceMode.OFF:
         return "rebalance.mode is Off"
     if scaling.mode is not Mode.AUTO:
         return f"scaling.mode is {scaling.mode}"
-    if len(others) < len(facts.drains) and (
-        window := facts.maintenance.stopped(WindowAction.REBALANCE)
-    ):
+    if donors(facts.drains) and (window := facts.maintenance.stopped(WindowAction.REBALANCE)):
         return window
     if isinstance(facts.load, Unknown):
         return f"the load is not known: {facts.load.why}"
-    if facts.ill or others:
+    if facts.ill or any(d.purpose is not Purpose.REBALANCE for d in facts.moving):
         return "a gateway is ill, or leaves"
     shedding = donors(facts.drains)
     takers = [
@@ -191,7 +189,7 @@ def _donors(facts: Facts) -> tuple[Gateway, ...]:
     snapshot = facts.snapshot
     members = rotation(snapshot.gateways, ())
     readings = [g.reading for g in members if isinstance(g.reading, Reported)]
-    is_whole = len(members) == len(snapshot.gateways) == facts.target.replicas
+    is_whole = len(members) == len(snapshot.fleet) == facts.target.replicas
     if not is_whole or len(readings) < len(members) or any(g.accepting is None for g in members):
         return ()
     if not _is_rested(snapshot, members):

@@ -1,69 +1,293 @@
-"""The healing stage: begin the repairs that all consents are there for, and explain the others."""
+"""The healing stage: begin the repairs that may begin, and explain the others."""
 
-from imchat_operator.core import draining, healing
-from imchat_operator.core.decision import Reason, Verdict
-from imchat_operator.core.snapshot import Silent
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from imchat_operator.core import consent, healing
+from imchat_operator.core.ailments import REQUESTED, Treatment
+from imchat_operator.core.decision import (
+    Action,
+    Delete,
+    Notice,
+    Reason,
+    Release,
+    Subject,
+    Verdict,
+)
+from imchat_operator.core.draining import count_text, on_both
+from imchat_operator.core.healing import Patient
+from imchat_operator.core.load import Utilization
+from imchat_operator.core.permissions import Hold
+from imchat_operator.core.room import can_surge, lacks_room
+from imchat_operator.core.snapshot import Gateway, Silent
 from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
-from imchat_operator.models import Drain, Purpose, WindowAction
+from imchat_operator.models import (
+    MOST_SUSPECTS,
+    Drain,
+    Mode,
+    Phase,
+    Purpose,
+    Remediation,
+    Suspect,
+    WindowAction,
+)
+
+_NAMED = 8
 
 
-def repaired(facts: Facts) -> Part:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repairs(Part):
+    """The part of the healing stage, and what it remembers."""
+
+    suspects: tuple[Suspect, ...] = ()
+    begun: tuple[datetime, ...] = ()
+    remediations: tuple[Remediation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """One pass over the patients so far: what begins, what is held, and what is told."""
+
+    facts: Facts
+    spent: consent.Budget
+    drains: tuple[Drain, ...] = ()
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    held: tuple[tuple[Patient, Hold], ...] = ()
+    told: tuple[tuple[str, Reason], ...] = ()
+
+
+def repaired(facts: Facts) -> Repairs:
     """Return the repairs that begin now, and how the fleet's health stands."""
-    snapshot = facts.snapshot
-    active = tuple(d for d in facts.drains if d.purpose is Purpose.HEALING)
-    due = tuple(p for p in facts.ill if p.due)
-    hold = _hold(facts, due)
-    is_window = hold is not None and hold.reason is Reason.HELD_BY_WINDOW
-    room = snapshot.spec.healing.max_concurrent - len(active)
-    begun = () if hold else due[: max(0, room)]
-    new = tuple(_repair(facts, p) for p in begun)
-    return Part(
-        verdicts=(_verdict(facts, (*active, *new), hold),),
-        actions=isolation(*(p.gateway for p in begun)),
-        notices=tuple(
-            n for d in new for n in draining.began(snapshot, d, Reason.GATEWAY_UNHEALTHY)
-        ),
-        drains=(*facts.drains, *new),
-        held=(WindowAction.HEALING,) if is_window else (),
+    due = (p for p in facts.patients if p.due)
+    this = reduce(_treated, due, _Round(facts=facts, spent=consent.budget(facts)))
+    drains = (*facts.drains, *this.drains)
+    remediations, verified = _verified(facts)
+    begun, told = {d.uid for d in drains}, dict(this.told)
+    suspects = (
+        p.suspect.model_copy(update={"told": told.get(p.gateway.uid, p.suspect.told)})
+        for p in facts.patients
+        if p.gateway.uid not in begun or p.gateway.terminating
+    )
+    return Repairs(
+        verdicts=_verdicts(facts, drains, this.held),
+        actions=this.actions,
+        notices=(*this.notices, *verified),
+        drains=drains,
+        suspects=tuple(suspects)[:MOST_SUSPECTS],
+        begun=this.spent.begun,
+        remediations=remediations,
+        held=_waiting(this),
     )
 
 
-def _repair(facts: Facts, patient: healing.Patient) -> Drain:
-    drain = new_drain(facts, patient.gateway, Purpose.HEALING, patient.cause)
-    since = patient.suspect.since
-    silent = isinstance(patient.gateway.reading, Silent)  # that is the ailment, or part of it
-    return drain.model_copy(
-        update={"suspected_at": since, "silent_since": since if silent else None}
-    )
+def _waiting(this: _Round) -> tuple[WindowAction, ...]:
+    is_window = any(hold.reason is Reason.HELD_BY_WINDOW for _, hold in this.held)
+    return (WindowAction.HEALING,) if is_window else ()
 
 
-def _hold(facts: Facts, due: tuple[healing.Patient, ...]) -> Verdict | None:
-    """Return why no repair may begin now, if there is one to begin."""
-    if not due:
-        return None
-    names = ", ".join(f"{p.gateway.name} ({p.cause})" for p in due)
-    window = facts.maintenance.held(WindowAction.HEALING)
-    if window:
-        message = f"{window}; ill: {names}"
-        return Verdict(
-            type="Healing", status="False", reason=Reason.HELD_BY_WINDOW, message=message
+def _treated(this: _Round, patient: Patient) -> _Round:
+    facts, gateway = this.facts, patient.gateway
+    if patient.treatment is Treatment.TELL:
+        reason = Reason.ROLLOUT_SUSPECTED if patient.is_rollout else Reason.ACTION_REQUIRED
+        return _told_once(this, patient, reason, _advice(patient))
+    hold = consent.objection(facts, patient, this.spent)
+    if hold is not None:
+        return replace(this, held=(*this.held, (patient, hold)))
+    is_asked = patient.diagnosis.ailment in REQUESTED
+    if facts.snapshot.spec.healing.mode is Mode.RECOMMEND and not is_asked:
+        return _told_once(this, patient, Reason.REMEDIATION_RECOMMENDED, _proposal(patient))
+    if gateway.terminating:
+        told = _told_once(this, patient, Reason.GATEWAY_DELETED, _force_text(patient))
+        return replace(told, actions=(*told.actions, _forced(gateway)))
+    return _begun(this, patient)
+
+
+def _advice(patient: Patient) -> str:
+    name = patient.gateway.name
+    if patient.is_rollout:
+        return (
+            f"{name} {patient.cause}; it is of the new revision {patient.gateway.revision}, none "
+            "of whose gateways is well: the rollout is left to the target, undo or correct it"
         )
-    storm = healing.storm(facts.snapshot, facts.target, facts.ill)
-    if storm is not None:
-        message = f"{storm.message}; ill: {names}"
-        return Verdict(type="Healing", status="False", reason=Reason.STORM_GATE, message=message)
-    return None
+    return f"{name} {patient.cause}; {patient.diagnosis.remedy}"
 
 
-def _verdict(facts: Facts, active: tuple[Drain, ...], hold: Verdict | None) -> Verdict:
-    if active:
-        texts = [drain_text(facts.snapshot, d) for d in active]
-        message = "; ".join([*texts, hold.message] if hold else texts)
+def _proposal(patient: Patient) -> str:
+    return f"{patient.gateway.name} would be repaired, nothing is done: {patient.cause}"
+
+
+def _told_once(this: _Round, patient: Patient, reason: Reason, message: str) -> _Round:
+    """Give one Event for a suspicion and a reason, and remember that."""
+    gateway = patient.gateway
+    told = replace(this, told=(*this.told, (gateway.uid, reason)))
+    if patient.suspect.told == reason:
+        return told
+    pod = Subject(kind="Pod", name=gateway.name, uid=gateway.uid)
+    notices = (
+        Notice(subject=subject, reason=reason, message=message, type="Warning")
+        for subject in (this.facts.snapshot.cluster.subject, pod)
+    )
+    return replace(told, notices=(*told.notices, *notices))
+
+
+def _force_text(patient: Patient) -> str:
+    return (
+        f"{patient.gateway.name} is deleted by force, {patient.diagnosis.evidence}: "
+        f"node {patient.gateway.node_name} is off, nothing runs there any more"
+    )
+
+
+def _forced(gateway: Gateway) -> Delete:
+    return Delete(
+        pod=gateway.name,
+        uid=gateway.uid,
+        resource_version=gateway.resource_version,
+        force=True,
+    )
+
+
+def _begun(this: _Round, patient: Patient) -> _Round:
+    facts, gateway, spent = this.facts, patient.gateway, this.spent
+    drain = _record(facts, patient)
+    # Whoever comes next must not count on it.
+    without = replace(facts, drains=(*facts.drains, drain))
+    this = replace(this, facts=without, drains=(*this.drains, drain))
+    if patient.treatment is Treatment.REMOVE:
+        return this
+    release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
+    surge = (release,) if drain.phase is Phase.SURGING else ()
+    return replace(
+        this,
+        spent=replace(
+            spent,
+            active=spent.active + 1,
+            begun=(*spent.begun, facts.snapshot.now),
+            taken=spent.taken + (not patient.is_ill and gateway.ready),
+        ),
+        actions=(*this.actions, *isolation(gateway), *surge),
+        notices=(*this.notices, *_began(facts, patient, drain)),
+    )
+
+
+def _record(facts: Facts, patient: Patient) -> Drain:
+    gateway, failed_at = patient.gateway, patient.failed_at
+    purpose = Purpose.QUARANTINE if patient.treatment is Treatment.KEEP else Purpose.HEALING
+    silent = isinstance(gateway.reading, Silent)  # that is the ailment, or part of it
+    return new_drain(facts, gateway, purpose, patient.cause).model_copy(
+        update={
+            "ailment": str(patient.diagnosis.ailment),
+            "phase": _first_phase(facts, patient),
+            "suspected_at": failed_at,
+            "silent_since": patient.suspect.since if silent else None,
+            "attempt": consent.attempts(facts.snapshot, patient) + 1,
+        }
+    )
+
+
+def _first_phase(facts: Facts, patient: Patient) -> Phase:
+    if patient.treatment is Treatment.REMOVE:
+        return Phase.DELETING
+    is_first = patient.treatment is Treatment.KEEP or lacks_room(facts, patient.gateway)
+    can_be = can_surge(facts, patient.gateway) and not patient.gateway.released
+    return Phase.SURGING if is_first and can_be else Phase.ISOLATING
+
+
+def _began(facts: Facts, patient: Patient, drain: Drain) -> tuple[Notice, ...]:
+    held = count_text(drain.connections)
+    message = f"{drain.pod} is taken out of rotation with {held} connections: {drain.cause}"
+    if drain.phase is Phase.SURGING:
+        message += "; a replacement is started first"
+    elif lacks_room(facts, patient.gateway):
+        message += f"; a {facts.target.kind} starts no replacement first"
+    if patient.is_ill:
+        return on_both(facts.snapshot, drain, Reason.GATEWAY_UNHEALTHY, message, "Warning")
+    return on_both(facts.snapshot, drain, Reason.GATEWAY_LEAVING, message)
+
+
+def _verified(facts: Facts) -> tuple[tuple[Remediation, ...], tuple[Notice, ...]]:
+    """Return the repairs with those marked whose replacement has stayed well, and their Events."""
+    snapshot = facts.snapshot
+    by_uid = {g.uid: g for g in snapshot.gateways}
+    ill = {p.gateway.uid for p in facts.patients} | facts.drained
+    kept, notices = [], []
+    for record in snapshot.history.remediations:
+        gateway = by_uid.get(record.by_uid)
+        is_due = snapshot.now - record.ended_at >= snapshot.spec.healing.recovered_for
+        is_well = gateway is not None and gateway.ready and gateway.uid not in ill
+        if record.verified or not is_due or gateway is None or not is_well:
+            kept.append(record)
+            continue
+        kept.append(record.model_copy(update={"verified": True}))
+        notices.append(_verified_notice(facts, record, gateway))
+    return tuple(kept), tuple(notices)
+
+
+def _verified_notice(facts: Facts, record: Remediation, gateway: Gateway) -> Notice:
+    held = gateway.connections
+    is_idle = held == 0 and isinstance(facts.load, Utilization)
+    message = f"{gateway.name}, in place of {record.pod}, is well and carries {held} connections"
+    if is_idle:
+        message += ", though others do"
+    return facts.snapshot.cluster.notice(Reason.REMEDIATION_VERIFIED, message, warning=is_idle)
+
+
+def _verdicts(
+    facts: Facts, drains: tuple[Drain, ...], held: tuple[tuple[Patient, Hold], ...]
+) -> tuple[Verdict, ...]:
+    blocked = _blocked(facts, held)
+    healing_verdict = _healing(facts, drains, blocked if held else None)
+    return (healing_verdict, replace(blocked, type="RemediationBlocked"))
+
+
+def _blocked(facts: Facts, held: tuple[tuple[Patient, Hold], ...]) -> Verdict:
+    """Return what holds repairs, and how many."""
+    if held:
+        hold = held[0][1]
+        names = ", ".join(f"{p.gateway.name} ({p.cause})" for p, _ in held[:_NAMED])
+        rest = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+        message = f"{hold.why}; {len(held)} held: {names}{rest}"
+        return Verdict(type="Healing", status="True", reason=hold.reason, message=message)
+    storm = facts.storm
+    if storm is not None and storm.over_at is None:
+        down = [d.name for d in facts.snapshot.dependencies if d.up is False]
+        what = facts.health.text if facts.health.is_storm else f"{', '.join(down)} is down"
+        return Verdict(
+            type="Healing", status="True", reason=Reason(storm.reason), message=f"{what}; 0 held"
+        )
+    return Verdict(
+        type="Healing",
+        status="False",
+        reason=Reason.NOT_BLOCKED,
+        message=facts.health.text,
+    )
+
+
+def _healing(facts: Facts, drains: Iterable[Drain], blocked: Verdict | None) -> Verdict:
+    active = [d for d in drains if d.purpose in {Purpose.HEALING, Purpose.QUARANTINE}]
+    texts = [drain_text(facts.snapshot, d) for d in active]
+    if any(d.phase is not Phase.QUARANTINED for d in active):
+        message = "; ".join([*texts, blocked.message] if blocked else texts)
         return Verdict(type="Healing", status="True", reason=Reason.REMEDIATING, message=message)
-    if hold:
-        return hold
-    if facts.ill:
-        message = "; ".join(healing.waiting_text(p, facts.snapshot) for p in facts.ill)
+    if blocked is not None:
+        message = "; ".join([blocked.message, *texts])
+        return replace(blocked, status="False", message=message)
+    told = [p for p in facts.patients if p.due and p.treatment is Treatment.TELL]
+    if told:
+        is_rollout = told[0].is_rollout
+        reason = Reason.ROLLOUT_SUSPECTED if is_rollout else Reason.ACTION_REQUIRED
+        message = "; ".join([*(_advice(p) for p in told[:_NAMED]), *texts])
+        return Verdict(type="Healing", status="False", reason=reason, message=message)
+    proposed = [p for p in facts.patients if p.due]
+    if proposed and facts.snapshot.spec.healing.mode is Mode.RECOMMEND:
+        reason = Reason.REMEDIATION_RECOMMENDED
+        message = "; ".join([*(_proposal(p) for p in proposed[:_NAMED]), *texts])
+        return Verdict(type="Healing", status="False", reason=reason, message=message)
+    if facts.patients:
+        waiting = (healing.waiting_text(p, facts.snapshot) for p in facts.patients[:_NAMED])
+        message = "; ".join([*waiting, *texts])
         return Verdict(type="Healing", status="False", reason=Reason.WATCHING, message=message)
-    message = "no gateway shows a sign of trouble"
+    message = "; ".join(["no gateway shows a sign of trouble", *texts])
     return Verdict(type="Healing", status="False", reason=Reason.ALL_HEALTHY, message=message)

@@ -7,7 +7,7 @@ without a record takes connections brings its victims back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imchat_operator.core.decision import (
     Action,
@@ -36,11 +36,19 @@ VICTIM_COST = -1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
-    """Why the size must not go up, or down, in words; empty where it may. And the smallest size."""
+    """What stands in the way of a change of size.
+
+    Attributes:
+        up: why the size must not go up, in words; empty where it may.
+        down: the same for down.
+        waits: whether drained victims have to wait, as one that should stay looks ill.
+        floor: the smallest size.
+    """
 
     up: str
     down: str
     floor: Floor
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,12 @@ def advance(
     objection = _objection(snapshot, resize, drains, load, holds)
     if objection:
         return _given_up(snapshot, resize, drains, Reason.SCALE_DOWN_UNDONE, objection)
-    return _shrinking(snapshot, target, resize, drains, load)
+    step = _shrinking(snapshot, target, resize, drains, load)
+    return replace(step, actions=_before_the_shrink(step)) if holds.waits else step
+
+
+def _before_the_shrink(step: Progress) -> tuple[Action, ...]:
+    return tuple(a for a in step.actions if not isinstance(a, Scale))
 
 
 def _is_overtaken(
@@ -144,7 +157,7 @@ def _obstacle(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...], loa
     if _may_be_too_much(load, resize, snapshot.spec):
         return f"undone, the load is not known well enough for {duration_text(limit)}"
     uids = {d.uid for d in drains}
-    first = [g.name for g in snapshot.gateways if g.uid not in uids and (g.pending or not g.ready)]
+    first = [g.name for g in snapshot.fleet if g.uid not in uids and (g.pending or not g.ready)]
     names = ", ".join(sorted(first))
     lasted = duration_text(limit)
     return f"undone, {names} is not ready for {lasted} and would leave instead" if first else ""
@@ -184,7 +197,7 @@ def _shrinking(
         )
         if unranked:
             return Progress(resize=resize, drains=drains, actions=unranked)
-        staying = [g for g in snapshot.gateways if g not in leaving and not g.terminating]
+        staying = [g for g in snapshot.fleet if g not in leaving and not g.terminating]
         if _goes_first(staying, leaving):
             return Progress(resize=resize, drains=drains)
     if not _is_drained(resize, drains) or _may_be_too_much(load, resize, snapshot.spec):
@@ -210,7 +223,7 @@ def _goes_first(staying: Sequence[Gateway], leaving: Sequence[Gateway]) -> bool:
 
 
 def _leaving(snapshot: Snapshot, resize: Resize, drains: tuple[Drain, ...]) -> Progress:
-    staying = {g.uid: g.name for g in snapshot.gateways if not g.terminating}
+    staying = {g.uid: g.name for g in snapshot.fleet if not g.terminating}
     spared = [d.pod for d in _victims(drains) if d.uid in staying]
     if spared and len(staying) > resize.to:
         return Progress(resize=resize, drains=drains)

@@ -212,7 +212,7 @@ def _waiting_for_window(held: Hold, action: WindowAction) -> tuple[WindowAction,
 
 def _unrest(facts: Facts) -> Hold | None:
     """Return what else disturbs the fleet: all disruptions share one budget."""
-    if facts.ill or facts.drains:
+    if facts.ill or facts.moving:
         why = "waits until no gateway is ill, repaired or rebalanced"
         return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
     if len(facts.members) < facts.target.replicas:

@@ -26,6 +26,8 @@ class Reported:
         draining: whether it refuses new ones because of a drain.
         answer_time: how long it took to answer; None if that was not measured.
         accept_rate: new connections a second since the sample before; None if that is not known.
+        message_rate: messages a second since the sample before; None if that is not known.
+        error_rate: sessions a second that ended in an error; None if that is not known.
     """
 
     connections: int
@@ -33,6 +35,8 @@ class Reported:
     draining: bool = False
     answer_time: timedelta | None = None
     accept_rate: float | None = None
+    message_rate: float | None = None
+    error_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,12 @@ class Silent:
     Attributes:
         why: the reason in words.
         last_connections: what it held when it last answered; None if that is not known.
+        last_answer: when it last answered; None if that is not known.
     """
 
     why: str
     last_connections: int | None = None
+    last_answer: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,28 +102,100 @@ class Unmeasured:
 
 Measurement = Measured | Unmeasured
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyState:
+    """Whether something that the gateways need is up; None where that can't be told, and why."""
+
+    name: str
+    up: bool | None
+    why: str = ""
+
+
 Reading = Reported | Silent | Unreadable | NotAsked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """The node that a gateway is on.
+
+    Attributes:
+        exists: whether the API server still has its object.
+        ready: whether its kubelet says so.
+        lapsed: whether its lease was not renewed for as long as it lasts, by our own clock.
+        cordoned: whether it is unschedulable.
+        leaving: why it will go away soon, such as a taint of the cloud's; empty if it won't.
+        fenced: whether it is known to be off: it has the out-of-service taint.
+        pressures: the resources that it runs out of, such as `MemoryPressure`.
+    """
+
+    name: str
+    exists: bool = True
+    ready: bool = True
+    lapsed: bool = False
+    cordoned: bool = False
+    leaving: str = ""
+    fenced: bool = False
+    pressures: tuple[str, ...] = ()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing can run on it any more: a pod of it may be deleted by force."""
+        return self.fenced or not self.exists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """One pod of the target, as the API server and the gateway itself describe it."""
+    """One pod of the target, as the API server and the gateway itself describe it.
+
+    Attributes:
+        resource_version: of the pod, which a deletion must name.
+        node: where it runs; None before a node has taken it.
+        accepting: our readiness gate; None where the pod has no such gate.
+        not_ready_since: when its containers stopped being ready; None while they are ready.
+        failure: why the pod is over, such as `Evicted: ...`; empty while it is not.
+        unschedulable: the scheduler's reason why no node takes it; empty if one does.
+        waiting: the kubelet's reason why a container does not run, such as CrashLoopBackOff.
+        restarted_at: when a container ended last, to be started again.
+        deletion_due: end of its grace period, once it is being deleted.
+        finalizers: who keeps it from going.
+        revision: of the target's pod template.
+        released: its revision, if it was taken out of its ReplicaSet by the operator.
+        drain_requested: whether its annotation asks for a drain.
+        quarantine: why it is to be kept for forensics, by its annotation; None if it is not.
+    """
 
     name: str
     uid: str
-    node: str
+    node: Node | None
     created_at: datetime
     pending: bool
     running: bool
     containers_ready: bool
     ready: bool
-    accepting: bool | None  # our readiness gate; None where the pod has no such gate
+    accepting: bool | None
     terminating: bool
     restarts: int
-    waiting: str  # the kubelet's reason, such as CrashLoopBackOff, or empty
+    waiting: str
     deletion_cost: int
-    node_ready: bool
     reading: Reading
+    resource_version: str = ""
+    not_ready_since: datetime | None = None
+    failure: str = ""
+    unschedulable: str = ""
+    waiting_message: str = ""
+    restarted_at: datetime | None = None
+    deletion_due: datetime | None = None
+    finalizers: tuple[str, ...] = ()
+    revision: str = ""
+    released: str = ""
+    drain_requested: bool = False
+    quarantine: str | None = None
+
+    @property
+    def node_name(self) -> str:
+        """The node's name; empty before a node has taken it."""
+        return self.node.name if self.node else ""
 
     @property
     def connections(self) -> int:
@@ -207,6 +285,7 @@ class Snapshot:
         sampled_at: when the gateways' readings were taken; not later than `now`.
         measurements: the signals that the gateways' readings do not tell.
         history: the status as last written; what is under way continues from there.
+        dependencies: whether what `spec.dependencies` declares is up, in its order.
         autoscalers: what else scales the same target, such as `HorizontalPodAutoscaler web`.
         outcomes: what became of the previous pass's actions; empty after a restart.
         posted: names of pending Events known to be posted.
@@ -222,5 +301,11 @@ class Snapshot:
     windows: tuple[Window, ...] = ()
     autoscalers: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    dependencies: tuple[DependencyState, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     posted: frozenset[str] = frozenset()
+
+    @property
+    def fleet(self) -> tuple[Gateway, ...]:
+        """The gateways that the target counts: those that were released are beside it."""
+        return tuple(g for g in self.gateways if not g.released)

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
+from imchat_operator.core.ailments import Treatment
 from imchat_operator.core.decision import (
     Action,
+    Adopt,
     CancelDrain,
     Notice,
     Scale,
     SetAccepting,
     Verdict,
 )
-from imchat_operator.core.healing import Patient
+from imchat_operator.core.healing import Health, Patient
 from imchat_operator.core.load import Load, rotation
 from imchat_operator.core.ownership import Ownership
 from imchat_operator.core.scaling import Floor
@@ -23,6 +25,8 @@ from imchat_operator.models import (
     Purpose,
     Recommendation,
     Resize,
+    Restarts,
+    Storm,
     Streak,
     WindowAction,
 )
@@ -55,13 +59,26 @@ class Facts:
     blindness: Blindness | None
     floor: Floor
     running: tuple[Streak, ...]
-    ill: tuple[Patient, ...]
+    restarts: tuple[Restarts, ...]
+    patients: tuple[Patient, ...]
+    health: Health
+    storm: Storm | None
     drains: tuple[Drain, ...]
+
+    @property
+    def ill(self) -> tuple[Patient, ...]:
+        """Those in whose way no change of size, and no rebalance, may come: dead pods aside."""
+        return tuple(p for p in self.patients if p.treatment is not Treatment.REMOVE)
 
     @property
     def drained(self) -> frozenset[str]:
         """The uids of the gateways under drain."""
         return frozenset(d.uid for d in self.drains)
+
+    @property
+    def moving(self) -> tuple[Drain, ...]:
+        """The drains that are going on: those in quarantine have come to rest."""
+        return tuple(d for d in self.drains if d.phase is not Phase.QUARANTINED)
 
     @property
     def members(self) -> tuple[Gateway, ...]:
@@ -101,6 +118,9 @@ def readmission(gateway: Gateway) -> tuple[Action, ...]:
         actions.append(CancelDrain(pod=gateway.name, uid=gateway.uid))
     if gateway.accepting is False:
         actions.append(SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=True))
+    elif gateway.released and gateway.ready:
+        # Ready first: its ReplicaSet has one too many then, and takes one that is not.
+        actions.append(Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released))
     return tuple(actions)
 
 
@@ -111,6 +131,10 @@ def drain_text(snapshot: Snapshot, drain: Drain) -> str:
     text = f"{drain.pod} {drain.phase} ({left} of {of} connections left)"
     if drain.phase is Phase.REPLACING:
         text = f"{drain.pod} is gone, its replacement is awaited"
+    if drain.phase is Phase.SURGING:
+        text = f"{drain.pod} waits until a replacement takes connections"
+    if drain.phase is Phase.QUARANTINED:
+        text = f"{drain.pod} is kept in quarantine"
     refusals = (o.refused for o in snapshot.outcomes if _concerns(o.action, drain))
     blocked = drain.blocked or next(filter(None, refusals), "")
     return f"{text}, blocked: {blocked}" if blocked else text

@@ -22,6 +22,12 @@ _ANNOUNCED = {
     Reason.METRICS_AVAILABLE: ("Normal", False),
     Reason.HELD_BY_WINDOW: ("Warning", True),
     Reason.STORM_GATE: ("Warning", True),
+    Reason.STORM_COOLDOWN: ("Normal", False),
+    Reason.DEPENDENCY_DOWN: ("Warning", True),
+    Reason.DEPENDENCIES_UP: ("Normal", False),
+    Reason.DEPENDENCIES_UNKNOWN: ("Warning", True),
+    Reason.HOURLY_BUDGET_SPENT: ("Warning", True),
+    Reason.BACKING_OFF: ("Warning", True),
     Reason.WINDOW_OPEN: ("Normal", True),
     Reason.WINDOW_CLOSED: ("Normal", False),
     Reason.SCALED_TO_ZERO: ("Warning", True),
@@ -71,6 +77,8 @@ def announcements(
     known = {c.type: c.reason for c in before}
     notices = []
     for condition in after:
+        if condition.type == "Healing":
+            continue  # what it holds is told by RemediationBlocked, what it does by its own Events
         old = known.get(condition.type)
         type_, also_first = _ANNOUNCED.get(Reason(condition.reason), ("", False))
         if old == condition.reason or not type_ or (old is None and not also_first):
@@ -94,13 +102,20 @@ _ACTIONS = {
     Reason.SCALING_DOWN: "Scale",
     Reason.SCALED_DOWN: "Scale",
     Reason.GATEWAY_UNHEALTHY: "Remediate",
+    Reason.GATEWAY_LEAVING: "Remediate",
+    Reason.GATEWAY_SURGED: "Remediate",
+    Reason.REMEDIATION_UNDONE: "Remediate",
+    Reason.REMEDIATION_FAILED: "Remediate",
+    Reason.GATEWAY_QUARANTINED: "Quarantine",
     Reason.GATEWAY_DRAINING: "Drain",
     Reason.GATEWAY_DRAINED: "Drain",
     Reason.CONNECTIONS_CUT: "Drain",
     Reason.GATEWAY_EVICTED: "Evict",
+    Reason.GATEWAY_DELETED: "Delete",
     Reason.REBALANCING: "Rebalance",
     Reason.REBALANCED: "Rebalance",
     Reason.SCALE_RECOMMENDED: "Recommend",
+    Reason.REMEDIATION_RECOMMENDED: "Recommend",
 }
 
 

@@ -17,6 +17,7 @@ def verdicts(facts: Facts) -> tuple[Verdict, ...]:
         _ready(facts),
         _metrics(facts),
         _pressure(facts),
+        *_dependencies(facts),
     )
 
 
@@ -82,6 +83,25 @@ def _pressure(facts: Facts) -> Verdict:
         reason=Reason.CAPACITY_PRESSURE if pressed else Reason.CAPACITY_SUFFICIENT,
         message="; ".join(pressed or texts),
     )
+
+
+def _dependencies(facts: Facts) -> tuple[Verdict, ...]:
+    """Return whether what the gateways need is up; nothing where nothing is declared."""
+    kind, found = "DependenciesAvailable", facts.snapshot.dependencies
+    if not found:
+        return ()
+    down = [f"{d.name} is down ({d.why})" for d in found if d.up is False]
+    unknown = [f"{d.name}: {d.why}" for d in found if d.up is None]
+    message = "; ".join([*down, *unknown]) or f"{', '.join(d.name for d in found)} can be reached"
+    if down:
+        verdict = Verdict(type=kind, status="False", reason=Reason.DEPENDENCY_DOWN, message=message)
+    elif unknown:
+        verdict = Verdict(
+            type=kind, status="Unknown", reason=Reason.DEPENDENCIES_UNKNOWN, message=message
+        )
+    else:
+        verdict = Verdict(type=kind, status="True", reason=Reason.DEPENDENCIES_UP, message=message)
+    return (verdict,)
 
 
 def fallback_notices(facts: Facts) -> tuple[Notice, ...]:

@@ -5,9 +5,11 @@ from datetime import timedelta
 from pydantic import ConfigDict, Field
 
 from imchat_operator.models.base import Model, validations
+from imchat_operator.models.dependencies import Dependency, unique_names
+from imchat_operator.models.healing import Healing
 from imchat_operator.models.metrics import Metrics
 from imchat_operator.models.scaling import Scaling
-from imchat_operator.units import Duration, Percent, PositiveDuration
+from imchat_operator.units import Duration, PositiveDuration
 
 READINESS_GATE = "imchat.dev/accepting-connections"
 
@@ -42,29 +44,6 @@ class Draining(Model):
     slow_above: PositiveDuration = Field(
         timedelta(milliseconds=500),
         description="Answer time of a remaining gateway above which drains slow down.",
-    )
-
-
-class Healing(Model):
-    """What counts as a failed gateway, and how much is repaired at a time."""
-
-    restarts: int = Field(
-        3, ge=1, le=1000, description="Restarts that make a back-off a crash loop."
-    )
-    unresponsive_for: PositiveDuration = Field(
-        timedelta(seconds=30), description="Silence of a running gateway that counts as a hang."
-    )
-    not_ready_for: PositiveDuration = Field(
-        timedelta(minutes=2), description="Time a gateway, or its node, may be not ready."
-    )
-    max_concurrent: int = Field(1, ge=1, le=16, description="Gateways repaired at the same time.")
-    min_healthy: Percent = Field(
-        51,
-        description="Share of healthy gateways in percent below which no repair is begun: "
-        "when most look ill, the cause is elsewhere.",
-    )
-    replace_within: PositiveDuration = Field(
-        timedelta(minutes=5), description="Time for the replacement to become ready."
     )
 
 
@@ -120,3 +99,10 @@ class ImChatClusterSpec(Model):
     scaling: Scaling = Field(Scaling(), description="When the fleet grows and shrinks.")
     draining: Draining = Field(Draining(), description="How connections leave a gateway.")
     healing: Healing = Field(Healing(), description="What is repaired, and how much at a time.")
+    dependencies: tuple[Dependency, ...] = Field(
+        (),
+        max_length=16,
+        description="What the gateways need themselves: while one is down, a gateway that looks "
+        "ill because of it is not repaired.",
+        json_schema_extra=unique_names(),
+    )

@@ -23,12 +23,24 @@ class Streak(Model):
 
 
 class Suspect(Model):
-    """A gateway that looks ill, from when on, and whether that is a repair's business yet."""
+    """A gateway that looks ill, and from when on."""
 
     pod: str = Field(max_length=253)
     uid: str = Field(max_length=64)
     ailment: str = Field(max_length=64)
-    since: Instant
+    since: Instant = Field(description="When the ailment was first seen.")
+    ill_since: Instant | None = Field(
+        None, description="Ill without a break since, be it of another ailment before."
+    )
+    told: str = Field("", max_length=64, description="The latest reason that an Event gave for it.")
+
+
+class Restarts(Model):
+    """Restarts of one gateway that were seen of late."""
+
+    uid: str = Field(max_length=64)
+    count: int = Field(ge=0, description="The kubelet's count when it was last looked at.")
+    at: tuple[Instant, ...] = Field((), max_length=20)
 
 
 class Purpose(StrEnum):
@@ -37,15 +49,19 @@ class Purpose(StrEnum):
     SCALE_DOWN = "ScaleDown"
     HEALING = "Healing"
     REBALANCE = "Rebalance"
+    QUARANTINE = "Quarantine"
 
 
 class Phase(StrEnum):
     """How far a drain has come; each phase has one exit, found from what is observed."""
 
     ISOLATING = "Isolating"  # no new connections; load balancers are being told
+    SURGING = "Surging"  # a replacement is started first, its readiness is awaited
     DRAINING = "Draining"  # connections are closed at the configured pace
     REMOVING = "Removing"  # empty, out of reach or out of time: the pod is on its way out
+    DELETING = "Deleting"  # was not evicted in time, or is no more than a dead pod: deleted
     REPLACING = "Replacing"  # gone; its replacement is awaited
+    QUARANTINED = "Quarantined"  # kept for forensics, out of rotation and out of the count
     RETURNING = "Returning"  # takes connections again; its readiness is awaited
 
 
@@ -59,13 +75,23 @@ class Drain(Model):
     cause: str = Field(max_length=512, description="The evidence that led to it.")
     phase: Phase
     phase_since: Instant
-    suspected_at: Instant = Field(description="When the gateway first looked ill, or was chosen.")
+    ailment: str = Field("", max_length=64, description="What is repaired.")
+    suspected_at: Instant = Field(
+        description="When the gateway failed, by the earliest evidence, or was chosen."
+    )
     started_at: Instant
     connections: int | None = Field(
         None, description="Connections when the drain began, or when the gateway last answered."
     )
     silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
+    tried: tuple[str, ...] = Field(
+        (), max_length=8, description="Steps of the ladder that did not help, in their order."
+    )
+    attempt: int = Field(1, ge=1, description="Repairs in this place, this one included.")
+    cut: int = Field(0, ge=0, description="Connections that were, or are, lost with it.")
+    by: str = Field("", max_length=253, description="The replacement that was started first.")
+    by_uid: str = Field("", max_length=64)
     restarts: int = Field(0, ge=0, description="Of the gateway's containers when it began.")
     keep: int = Field(0, ge=0, description="Connections that stay: the fair share in a rebalance.")
 
@@ -145,6 +171,33 @@ class Deferral(Model):
     last: Instant = Field(description="When it was last known to wait, to the hour.")
 
 
+class Remediation(Model):
+    """A repair that is over: what it took, and what came of it."""
+
+    pod: str = Field(max_length=253)
+    uid: str = Field(max_length=64)
+    ailment: str = Field(max_length=64)
+    failed_at: Instant = Field(description="By the earliest evidence.")
+    detected_at: Instant = Field(description="When the repair began.")
+    ended_at: Instant
+    outcome: Literal["Replaced", "Failed"]
+    by: str = Field("", max_length=253, description="The replacement.")
+    by_uid: str = Field("", max_length=64)
+    attempt: int = Field(1, ge=1)
+    cut: int = Field(0, ge=0, description="Connections lost with the gateway.")
+    verified: bool = Field(
+        default=False, description="The replacement has stayed well for long enough."
+    )
+
+
+class Storm(Model):
+    """A time in which most of the fleet, or a dependency, is ill; and when it was over."""
+
+    reason: str = Field(max_length=64)
+    since: Instant
+    over_at: Instant | None = None
+
+
 class PendingEvent(Model):
     """An Event decided upon and not known to be posted: posted again after a restart.
 
@@ -166,6 +219,11 @@ class PendingEvent(Model):
 MOST_PENDING = 96
 # Those that look ill for longest are kept; all of them count for the storm gate.
 MOST_SUSPECTS = 32
+# The latest ones; a back-off is counted from them.
+MOST_REMEDIATIONS = 16
+# Gateways whose restarts are remembered.
+MOST_RESTARTS = 64
+MOST_PER_HOUR = 120
 
 
 class ImChatClusterStatus(Model):
@@ -179,7 +237,13 @@ class ImChatClusterStatus(Model):
     conditions: tuple[Condition, ...] = Field((), max_length=16)
     streaks: tuple[Streak, ...] = Field((), max_length=16)
     suspects: tuple[Suspect, ...] = Field((), max_length=MOST_SUSPECTS)
+    restarts: tuple[Restarts, ...] = Field((), max_length=MOST_RESTARTS)
     drains: tuple[Drain, ...] = Field((), max_length=80)
+    remediations: tuple[Remediation, ...] = Field((), max_length=MOST_REMEDIATIONS)
+    repairs_begun: tuple[Instant, ...] = Field(
+        (), max_length=MOST_PER_HOUR, description="Within the last hour."
+    )
+    storm: Storm | None = None
     resize: Resize | None = None
     last_resizes: tuple[LastResize, ...] = Field((), max_length=2)
     recommendation: Recommendation | None = None

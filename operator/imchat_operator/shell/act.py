@@ -1,16 +1,22 @@
 """One idempotent call per action, carrying the uid or version of what it was decided for."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 import aiohttp
 
 from imchat_operator.core.decision import (
     Action,
+    Adopt,
     CancelDrain,
+    Delete,
     Evict,
     Outcome,
+    Release,
     Scale,
     SetAccepting,
     SetDeletionCost,
@@ -18,6 +24,7 @@ from imchat_operator.core.decision import (
 )
 from imchat_operator.core.ownership import OURSELVES
 from imchat_operator.models import READINESS_GATE
+from imchat_operator.shell import eviction
 from imchat_operator.shell.gateway import Address, Gateways, RefusedError
 from imchat_operator.shell.kube import (
     MERGE_PATCH,
@@ -27,10 +34,42 @@ from imchat_operator.shell.kube import (
     ApiError,
     Json,
 )
-from imchat_operator.shell.objects import DELETION_COST
+from imchat_operator.shell.objects import DELETION_COST, RELEASED, TEMPLATE_HASH
 
 _LOG = logging.getLogger(__name__)
 _NOT_FOUND = 404
+_CONFLICT = 409
+_INVALID = 422
+_LONGEST_REASON = 500
+# Between two requests for a removal that was refused, where the API server gives no time.
+_RETRY = timedelta(seconds=5)
+
+
+class _Refusals:
+    """Removals that were refused of late: not asked for again before it makes sense."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[float, Outcome]] = {}
+
+    def of(self, action: Evict | Delete) -> Outcome | None:
+        """Return the refusal that still stands for the removal of a pod."""
+        until, outcome = self._until.get(action.uid, (0.0, None))
+        if outcome is None or type(outcome.action) is not type(action) or _now() >= until:
+            return None
+        return replace(outcome, action=action)
+
+    def heard(self, outcome: Outcome) -> None:
+        """Take note of what became of an action."""
+        action = outcome.action
+        if not isinstance(action, Evict | Delete):
+            return
+        self._until = {uid: kept for uid, kept in self._until.items() if kept[0] > _now()}
+        if outcome.refused and not outcome.is_stale:
+            wait = outcome.retry_after or _RETRY
+            self._until[action.uid] = (_now() + wait.total_seconds(), outcome)
+
+
+_now = time.monotonic
 
 
 class Actor:
@@ -40,6 +79,7 @@ class Actor:
         self._api = api
         self._gateways = gateways
         self._namespace = namespace
+        self._refusals = _Refusals()
 
     async def perform(
         self, action: Action, scale_path: str, addresses: Mapping[str, Address]
@@ -54,37 +94,47 @@ class Actor:
         Returns:
             The outcome; a refusal is one of its values. A pod that is gone already is none.
         """
+        if isinstance(action, Evict | Delete) and (known := self._refusals.of(action)) is not None:
+            return known
         try:
-            await self._call(action, scale_path, addresses)()
+            outcome = await self._called(action, scale_path, addresses)
         except ApiError as error:
-            if error.status == _NOT_FOUND and not isinstance(action, Scale):
-                return Outcome(action=action)
-            return Outcome(action=action, refused=str(error))
+            outcome = _refusal(action, error)
         except RefusedError as error:
-            return Outcome(action=action, refused=str(error))
+            outcome = Outcome(action=action, refused=str(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Outcome(action=action, refused=f"no answer from the API server ({error!r})")
-        _LOG.info("done: %s", action)
-        return Outcome(action=action)
+            outcome = Outcome(action=action, refused=f"no answer from the API server ({error!r})")
+        if not outcome.refused:
+            _LOG.info("done: %s", action)
+        outcome = replace(outcome, refused=outcome.refused[:_LONGEST_REASON])
+        self._refusals.heard(outcome)
+        return outcome
 
-    def _call(
+    async def _called(
         self, action: Action, scale_path: str, addresses: Mapping[str, Address]
-    ) -> Callable[[], Awaitable[object]]:
+    ) -> Outcome:
         match action:
             case SetAccepting():
-                return lambda: self._set_accepting(action)
+                await self._set_accepting(action)
             case SetDeletionCost():
-                return lambda: self._set_deletion_cost(action)
+                await self._set_deletion_cost(action)
             case Evict():
-                return lambda: self._evict(action)
+                return await eviction.evict(self._api, self._namespace, action)
+            case Delete():
+                await self._delete(action)
+            case Release():
+                await self._label(action, template_hash=None, released=action.revision)
+            case Adopt():
+                await self._label(action, template_hash=action.revision, released=None)
             case Scale():
-                return lambda: self._scale(action, scale_path)
+                await self._scale(action, scale_path)
             case StartDrain():
-                return lambda: self._gateways.start_drain(_known(addresses, action.uid), action)
+                await self._gateways.start_drain(_known(addresses, action.uid), action)
             case CancelDrain():
-                return lambda: self._gateways.cancel_drain(_known(addresses, action.uid))
+                await self._gateways.cancel_drain(_known(addresses, action.uid))
             case _:
                 assert_never(action)
+        return Outcome(action=action)
 
     async def _set_accepting(self, action: SetAccepting) -> None:
         condition = {
@@ -107,15 +157,29 @@ class Actor:
         path = PODS.path(self._namespace, action.pod)
         await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
 
-    async def _evict(self, action: Evict) -> None:
+    async def _delete(self, action: Delete) -> None:
         body: Json = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": action.pod, "namespace": self._namespace},
-            "deleteOptions": {"preconditions": {"uid": action.uid}},
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": eviction.preconditions(action),
         }
-        path = PODS.path(self._namespace, action.pod, "eviction")
-        await self._api.request("POST", path, body=body)
+        if action.force:
+            body["gracePeriodSeconds"] = 0
+        await self._api.request("DELETE", PODS.path(self._namespace, action.pod), body=body)
+
+    async def _label(
+        self, action: Release | Adopt, *, template_hash: str | None, released: str | None
+    ) -> None:
+        """Set or remove, at one go, what a ReplicaSet knows its pods by and what remembers it."""
+        body: Json = {
+            "metadata": {
+                "uid": action.uid,
+                "labels": {TEMPLATE_HASH: template_hash},
+                "annotations": {RELEASED: released},
+            }
+        }
+        path = PODS.path(self._namespace, action.pod)
+        await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
 
     async def _scale(self, action: Scale, path: str) -> None:
         body: Json = {
@@ -125,6 +189,19 @@ class Actor:
         # By this name managedFields tell our changes from everybody else's.
         query = {"fieldManager": OURSELVES}
         await self._api.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+
+
+def _refusal(action: Action, error: ApiError) -> Outcome:
+    if error.status == _NOT_FOUND and not isinstance(action, Scale):
+        return Outcome(action=action)
+    refused = str(error)
+    # Of a patch, another pod's uid is not a conflict but an invalid change.
+    is_another = error.status == _INVALID and "metadata.uid" in refused
+    is_of_a_pod = isinstance(action, Evict | Delete | Release | Adopt)
+    if is_of_a_pod and (error.status == _CONFLICT or is_another):
+        refused = eviction.CHANGED
+    is_stale = refused == eviction.CHANGED
+    return Outcome(action=action, refused=refused, retry_after=error.retry_after, is_stale=is_stale)
 
 
 def _known(addresses: Mapping[str, Address], uid: str) -> Address:

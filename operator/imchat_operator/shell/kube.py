@@ -7,9 +7,11 @@ they tell.
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 import aiohttp
@@ -22,6 +24,7 @@ STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _PAGE = "500"
+_SECONDS = re.compile(r"[1-9][0-9]{0,5}")
 
 
 def has_kubeconfig() -> bool:
@@ -44,12 +47,29 @@ async def configured() -> client.Configuration:
 
 
 class ApiError(Exception):
-    """The API server refused a request."""
+    """The API server refused a request.
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    Attributes:
+        status: HTTP's number for it.
+        reason: Kubernetes' word for it; empty where it has none.
+        retry_after: when to ask again, where the API server says so.
+        causes: what led to it, in sentences.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        retry_after: timedelta | None = None,
+        causes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
+        self.causes = causes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +95,8 @@ class Resource:
 PODS = Resource(group="", version="v1", plural="pods")
 NODES = Resource(group="", version="v1", plural="nodes")
 AUTOSCALERS = Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers")
+BUDGETS = Resource(group="policy", version="v1", plural="poddisruptionbudgets")
+LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
 POD_METRICS = Resource(group="metrics.k8s.io", version="v1beta1", plural="pods")
 EVENTS = Resource(group="", version="v1", plural="events")
 
@@ -180,13 +202,27 @@ class Api:
         answer: aiohttp.ClientResponse = raw.response
         async with answer:
             if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
-                raise _error(answer.status, await answer.text())
+                text = await answer.text()
+                raise _error(answer.status, _status(text), answer.headers)
             yield answer
 
 
-def _error(status: int, text: str) -> ApiError:
+def _status(text: str) -> Json:
+    """Return the Status that a refusal is; text that is none is its message."""
     try:
-        details = json.loads(text)
+        found = json.loads(text)
     except ValueError:
-        details = {}
-    return ApiError(status, details.get("reason", ""), details.get("message", text[:200]))
+        found = None
+    return {"message": text[:200], **(found if isinstance(found, dict) else {})}
+
+
+def _error(code: int, status: Json, headers: Mapping[str, str]) -> ApiError:
+    details: Json = status.get("details") or {}
+    seconds = str(details.get("retryAfterSeconds") or headers.get("Retry-After", ""))
+    return ApiError(
+        code,
+        status.get("reason", ""),
+        status.get("message", ""),
+        retry_after=timedelta(seconds=int(seconds)) if _SECONDS.fullmatch(seconds) else None,
+        causes=tuple(cause.get("message", "") for cause in details.get("causes") or ()),
+    )

@@ -6,18 +6,27 @@ nobody, and each has all its time from when it is asked.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from imchat_operator.core.snapshot import Measurement, NotAsked, Reading, Reported, Silent
-from imchat_operator.models import Metrics, MetricsSource
+from imchat_operator.core.snapshot import (
+    Measurement,
+    NotAsked,
+    Reading,
+    Reported,
+    Silent,
+    Unreadable,
+)
+from imchat_operator.models import Metrics, MetricsSource, Zombie
 from imchat_operator.shell.gateway import ACCEPTED, Address, Gateways, Scrape
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.signals import Asked, Rates, Signals, wanted_metrics
 
 _AT_ONCE = 128
+# What peers are compared by; over less time, a rate is mostly chance.
+_LEAST_TRAFFIC = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +58,24 @@ class Measurements:
 class LoadSource:
     """Samples of one cluster's gateways."""
 
-    def __init__(self, api: Api, gateways: Gateways, prometheus: Prometheus) -> None:
+    def __init__(
+        self,
+        api: Api,
+        gateways: Gateways,
+        prometheus: Prometheus,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
         self._gateways = gateways
         self._signals = Signals(api, prometheus)
         self._accepted = Rates()
+        self._traffic = Rates()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._latest: Sample | None = None
         self._measured: tuple[int, Measurements] | None = None
         self._last_connections: dict[str, int] = {}
+        self._last_answers: dict[str, datetime] = {}
 
     async def sample(
         self,
@@ -76,26 +95,27 @@ class LoadSource:
             ready: uids of the gateways that are ready.
             longest: the age from which on a sample is taken again.
         """
-        now, latest = datetime.now(UTC), self._latest
+        now, latest = self._now(), self._latest
         # After a clock was set back, a sample of the future is not reused until then.
         is_recent = latest is not None and timedelta() <= now - latest.at < longest
         if latest is not None and is_recent and latest.covers(addresses, ready):
             return latest
-        more = wanted_metrics(asked.spec.scaling.signals, asked.metrics.source)
+        zombie = asked.spec.healing.zombie
+        signals = wanted_metrics(asked.spec.scaling.signals, asked.metrics.source)
+        more = signals | frozenset(filter(None, (zombie.messages, zombie.errors)))
         scrapes = await asyncio.gather(
             *(self._scraped(a, asked.metrics, more) for a in addresses.values())
         )
         by_uid = dict(zip(addresses, scrapes, strict=True))
         self._latest = Sample(
             at=now,
-            readings={uid: self._remembered(uid, scrape, now) for uid, scrape in by_uid.items()},
+            readings={
+                uid: self._remembered(uid, scrape, zombie, now) for uid, scrape in by_uid.items()
+            },
             values={uid: scrape.values for uid, scrape in by_uid.items()},
             ready=ready,
         )
-        self._last_connections = {
-            uid: n for uid, n in self._last_connections.items() if uid in addresses
-        }
-        self._accepted.forget_all_but(frozenset(addresses))
+        self._forget_all_but(frozenset(addresses))
         return self._latest
 
     async def measured(self, asked: Asked, generation: int, sample: Sample) -> Measurements:
@@ -107,7 +127,7 @@ class LoadSource:
             sample: the latest sample of the gateways.
         """
         is_own = asked.metrics.source is MetricsSource.PODS
-        now = sample.at if is_own else datetime.now(UTC)
+        now = sample.at if is_own else self._now()
         if self._measured is not None and self._measured[0] == generation:
             latest = self._measured[1]
             longest = timedelta() if is_own else asked.metrics.interval * 0.9
@@ -122,18 +142,40 @@ class LoadSource:
         async with self._slots:
             return await self._gateways.scrape(address, metrics, more)
 
-    def _remembered(self, uid: str, scrape: Scrape, at: datetime) -> Reading:
+    def _remembered(self, uid: str, scrape: Scrape, zombie: Zombie, at: datetime) -> Reading:
         reading = scrape.reading
-        if isinstance(reading, Reported):
-            self._last_connections[uid] = reading.connections
-            rate = self._accept_rate(uid, scrape, at)
-            return replace(reading, answer_time=scrape.took, accept_rate=rate)
-        if isinstance(reading, Silent):
-            return replace(reading, last_connections=self._last_connections.get(uid))
-        return reading
+        match reading:
+            case Silent():
+                return replace(
+                    reading,
+                    last_connections=self._last_connections.get(uid),
+                    last_answer=self._last_answers.get(uid),
+                )
+            case Unreadable():
+                self._last_answers[uid] = at
+                return reading
+            case Reported():
+                self._last_answers[uid] = at
+                self._last_connections[uid] = reading.connections
+                return self._rated(uid, reading, scrape, zombie, at)
 
-    def _accept_rate(self, uid: str, scrape: Scrape, at: datetime) -> float | None:
-        accepted = scrape.values.get(ACCEPTED)
-        if accepted is None:
-            return None
-        return self._accepted.rate(uid, ACCEPTED, accepted, at, least=timedelta())
+    def _rated(
+        self, uid: str, reading: Reported, scrape: Scrape, zombie: Zombie, at: datetime
+    ) -> Reported:
+        def rate(rates: Rates, name: str, least: timedelta) -> float | None:
+            value = scrape.values.get(name)
+            return None if value is None else rates.rate(uid, name, value, at, least=least)
+
+        return replace(
+            reading,
+            answer_time=scrape.took,
+            accept_rate=rate(self._accepted, ACCEPTED, timedelta()),
+            message_rate=rate(self._traffic, zombie.messages, _LEAST_TRAFFIC),
+            error_rate=rate(self._traffic, zombie.errors, _LEAST_TRAFFIC),
+        )
+
+    def _forget_all_but(self, uids: frozenset[str]) -> None:
+        self._last_connections = {u: n for u, n in self._last_connections.items() if u in uids}
+        self._last_answers = {u: at for u, at in self._last_answers.items() if u in uids}
+        self._accepted.forget_all_but(uids)
+        self._traffic.forget_all_but(uids)

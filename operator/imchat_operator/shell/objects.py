@@ -1,13 +1,12 @@
-"""What the operator keeps of pods, nodes and custom resources: API objects to frozen values."""
+"""What the operator keeps of pods and custom resources: API objects to frozen values."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from pydantic import ValidationError
 
-from imchat_operator.core.snapshot import Cluster, Gateway, Reading, Window
+from imchat_operator.core.snapshot import Cluster, Gateway, Node, Reading, Window
 from imchat_operator.models import (
     GROUP,
     READINESS_GATE,
@@ -15,12 +14,21 @@ from imchat_operator.models import (
     MaintenanceWindowSpec,
     MaintenanceWindowStatus,
 )
+from imchat_operator.shell import pod_status
 from imchat_operator.shell.kube import Json
 from imchat_operator.units import parsed_quantity
 
 _LOG = logging.getLogger(__name__)
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+# A ReplicaSet knows its pods by it: without it a pod is released, with it adopted again.
+TEMPLATE_HASH = "pod-template-hash"
+_CONTROLLER_HASH = "controller-revision-hash"
+
+RELEASED = f"{GROUP}/released"
+DRAIN = f"{GROUP}/drain"
+QUARANTINE = f"{GROUP}/quarantine"
+_LONGEST_WISH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,12 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """The few fields of a pod that decisions depend on."""
+    """The few fields of a pod that decisions depend on; most are those of the core's Gateway.
+
+    Attributes:
+        resource_version: the latest, for what is done to the pod; a mere new one is no change.
+        node: the name of its node; empty before one has taken it.
+    """
 
     namespace: str
     name: str
@@ -52,6 +65,18 @@ class Pod:
     deletion_cost: int
     requests: Resources = Resources()
     limits: Resources = Resources()
+    resource_version: str = field(default="", compare=False)
+    not_ready_since: datetime | None = None
+    failure: str = ""
+    unschedulable: str = ""
+    waiting_message: str = ""
+    restarted_at: datetime | None = None
+    deletion_due: datetime | None = None
+    finalizers: tuple[str, ...] = ()
+    revision: str = ""
+    released: str = ""
+    drain_requested: bool = False
+    quarantine: str | None = None
 
     @property
     def answers(self) -> bool:
@@ -67,10 +92,10 @@ def time_of(text: str) -> datetime:
 def pod(found: Json) -> Pod:
     """Return what is kept of a pod."""
     meta, spec, status = found["metadata"], found["spec"], found.get("status", {})
-    conditions = {c["type"]: c["status"] == "True" for c in status.get("conditions", ())}
-    containers = status.get("containerStatuses", ())
-    has_gate = any(g["conditionType"] == READINESS_GATE for g in spec.get("readinessGates", ()))
-    waiting = [c["state"]["waiting"].get("reason", "") for c in containers if _is(c, "waiting")]
+    annotations = meta.get("annotations", {})
+    containers = pod_status.containers(status)
+    waiting, waiting_message = pod_status.waiting(status)
+    released = _released(meta)
     return Pod(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -79,17 +104,59 @@ def pod(found: Json) -> Pod:
         address=status.get("podIP", ""),
         created_at=time_of(meta["creationTimestamp"]),
         phase=status.get("phase", "Pending"),
-        running=bool(containers) and all(_is(c, "running") for c in containers),
-        containers_ready=conditions.get("ContainersReady", False),
-        ready=conditions.get("Ready", False),
-        accepting=conditions.get(READINESS_GATE, False) if has_gate else None,
+        running=bool(containers) and all(pod_status.is_in(c, "running") for c in containers),
+        containers_ready=_is_true(status, "ContainersReady"),
+        ready=_is_true(status, "Ready"),
+        accepting=_accepting(spec, status),
         terminating="deletionTimestamp" in meta,
         restarts=sum(c.get("restartCount", 0) for c in containers),
-        waiting=waiting[0] if waiting else "",
-        deletion_cost=_cost(meta.get("annotations", {})),
+        waiting=waiting,
+        deletion_cost=_cost(annotations),
         requests=_resources(spec, "requests"),
         limits=_resources(spec, "limits"),
+        resource_version=meta.get("resourceVersion", ""),
+        not_ready_since=pod_status.not_ready_since(status),
+        failure=pod_status.failure(status),
+        unschedulable=pod_status.unschedulable(status),
+        waiting_message=waiting_message,
+        restarted_at=pod_status.restarted_at(status),
+        # The API server adds the grace period to the time of the request.
+        deletion_due=time_of(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
+        finalizers=tuple(meta.get("finalizers", ())),
+        revision=_revision(meta) or released,
+        released=released,
+        drain_requested=annotations.get(DRAIN) == "true",
+        quarantine=_quarantine(annotations),
     )
+
+
+def _is_true(status: Json, kind: str) -> bool:
+    return pod_status.condition(status, kind).get("status") == "True"
+
+
+def _accepting(spec: Json, status: Json) -> bool | None:
+    has_gate = any(g["conditionType"] == READINESS_GATE for g in spec.get("readinessGates", ()))
+    return _is_true(status, READINESS_GATE) if has_gate else None
+
+
+def _revision(meta: Json) -> str:
+    labels = meta.get("labels", {})
+    return str(labels.get(TEMPLATE_HASH) or labels.get(_CONTROLLER_HASH, ""))
+
+
+def _released(meta: Json) -> str:
+    """Return a released pod's revision; one that its ReplicaSet counts is none, whatever it says.
+
+    Else an annotation in the pod template would take the whole fleet out of the count.
+    """
+    if TEMPLATE_HASH in meta.get("labels", {}):
+        return ""
+    return str(meta.get("annotations", {}).get(RELEASED, ""))
+
+
+def _quarantine(annotations: dict[str, str]) -> str | None:
+    why = annotations.get(QUARANTINE)
+    return None if why is None else why[:_LONGEST_WISH]
 
 
 def _resources(spec: Json, kind: str) -> Resources:
@@ -106,10 +173,6 @@ def _total(containers: list[Json], kind: str, name: str) -> float | None:
     return sum(parsed_quantity(str(text)) for text in found)
 
 
-def _is(container: Json, state: str) -> bool:
-    return state in container.get("state", {})
-
-
 def _cost(annotations: dict[str, str]) -> int:
     try:
         return int(annotations.get(DELETION_COST, "0"))
@@ -117,19 +180,12 @@ def _cost(annotations: dict[str, str]) -> int:
         return 0
 
 
-def node_is_ready(found: Json) -> tuple[str, bool]:
-    """Return a node's name and whether its kubelet says that it is ready."""
-    conditions: list[dict[str, Any]] = found.get("status", {}).get("conditions", [])
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-    return found["metadata"]["name"], ready
-
-
-def gateway(found: Pod, *, node_ready: bool, reading: Reading) -> Gateway:
+def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
     """Return a pod as the core sees it."""
     return Gateway(
         name=found.name,
         uid=found.uid,
-        node=found.node,
+        node=node,
         created_at=found.created_at,
         pending=found.phase == "Pending",
         running=found.running,
@@ -140,8 +196,19 @@ def gateway(found: Pod, *, node_ready: bool, reading: Reading) -> Gateway:
         restarts=found.restarts,
         waiting=found.waiting,
         deletion_cost=found.deletion_cost,
-        node_ready=node_ready,
         reading=reading,
+        resource_version=found.resource_version,
+        not_ready_since=found.not_ready_since,
+        failure=found.failure,
+        unschedulable=found.unschedulable,
+        waiting_message=found.waiting_message,
+        restarted_at=found.restarted_at,
+        deletion_due=found.deletion_due,
+        finalizers=found.finalizers,
+        revision=found.revision,
+        released=found.released,
+        drain_requested=found.drain_requested,
+        quarantine=found.quarantine,
     )
 
 

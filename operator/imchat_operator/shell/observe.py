@@ -8,7 +8,8 @@ from typing import Any
 
 from imchat_operator.core.decision import Outcome, Scale
 from imchat_operator.core.snapshot import (
-    Gateway,
+    DependencyState,
+    Node,
     NotAsked,
     Snapshot,
     Target,
@@ -16,9 +17,12 @@ from imchat_operator.core.snapshot import (
     Window,
 )
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
+from imchat_operator.shell.dependencies import Dependencies
 from imchat_operator.shell.gateway import Address, Gateways
 from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
+from imchat_operator.shell.leases import Leases
 from imchat_operator.shell.load import LoadSource, Sample
+from imchat_operator.shell.nodes import Nodes
 from imchat_operator.shell.objects import (
     Autoscaler,
     Pod,
@@ -63,14 +67,16 @@ class Observer:
     def __init__(
         self,
         clients: Clients,
-        nodes: Reflector[tuple[str, bool]],
+        nodes: Reflector[Node],
         namespace: str,
         on_change: Callable[[], None],
     ) -> None:
         self._api = api = clients.api
-        self._nodes = nodes
+        self._node_cache = nodes
+        self._nodes = Nodes(api, nodes, Leases(api))
         self._on_change = on_change
         self._source = LoadSource(api, clients.gateways, clients.prometheus)
+        self._dependencies = Dependencies(api, clients.prometheus, namespace)
         self._namespace = namespace
         self._autoscalers: Reflector[Autoscaler] = Reflector(
             api, AUTOSCALERS.path(namespace), project=autoscaler, on_change=on_change
@@ -114,15 +120,25 @@ class Observer:
             p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
         }
         asked = Asked(spec=spec, namespace=self._namespace, selector=selector, pods=pods)
-        sample = await self._sampled(asked, history, addresses)
+        sample, dependencies = await self._sampled(asked, history, addresses)
         measured = await self._source.measured(asked, body["metadata"]["generation"], sample)
+        nodes = await self._nodes.of(pods, sample)
+        target = await self._target(found, spec.target_ref, history, outcomes)
         snapshot = Snapshot(
             now=datetime.now(UTC),
             sampled_at=measured.at,
-            target=await self._target(found, spec.target_ref, history, outcomes),
+            target=target,
             autoscalers=self._rivals(spec.target_ref),
-            gateways=self._gateways(pods, sample),
+            gateways=tuple(
+                gateway(
+                    self._newest(p),
+                    node=nodes.get(p.node),
+                    reading=sample.reading(p.uid) if p.answers else NotAsked(),
+                )
+                for p in pods
+            ),
             measurements=measured.found,
+            dependencies=dependencies,
             **parts,
         )
         return Observation(snapshot=snapshot, addresses=addresses, scale_path=scale_path)
@@ -164,9 +180,14 @@ class Observer:
             )
             self._selector = selector
             self._pods_task = asyncio.create_task(self._pods.run())
-        for cache in (self._pods, self._nodes, self._autoscalers):
+        for cache in (self._pods, self._node_cache, self._autoscalers):
             await cache.synced.wait()
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
+
+    def _newest(self, seen: Pod) -> Pod:
+        """Return a pod's newest version, if that is all that changed while gateways were asked."""
+        now = self._pods.items.get(seen.uid) if self._pods else None
+        return now if now == seen and now is not None else seen
 
     def _rivals(self, ref: TargetRef) -> tuple[str, ...]:
         found = self._autoscalers.items.values()
@@ -174,14 +195,17 @@ class Observer:
 
     async def _sampled(
         self, asked: Asked, history: ImChatClusterStatus, addresses: dict[str, Address]
-    ) -> Sample:
+    ) -> tuple[Sample, tuple[DependencyState, ...]]:
         longest = asked.metrics.interval
-        if history.drains or history.suspects:
+        if is_watched_closely(history):
             longest = min(longest, _CLOSE_WATCH)
         # A pass that is due when the interval ends comes a little early or late.
         longest -= longest / 10
         ready = frozenset(p.uid for p in asked.pods if p.ready and p.uid in addresses)
-        return await self._source.sample(asked, addresses, ready, longest)
+        return await asyncio.gather(
+            self._source.sample(asked, addresses, ready, longest),
+            self._dependencies.states(asked.spec.dependencies, longest),
+        )
 
     async def _target(
         self,
@@ -216,16 +240,11 @@ class Observer:
             raise
         return replicas_manager(found)
 
-    def _gateways(self, pods: tuple[Pod, ...], sample: Sample) -> tuple[Gateway, ...]:
-        ready = dict(self._nodes.items.values())
-        return tuple(
-            gateway(
-                p,
-                node_ready=ready.get(p.node, False),
-                reading=sample.reading(p.uid) if p.answers else NotAsked(),
-            )
-            for p in pods
-        )
+
+def is_watched_closely(history: ImChatClusterStatus) -> bool:
+    """Return whether something is under way, or wrong, that is not over yet."""
+    is_storm = history.storm is not None and history.storm.over_at is None
+    return bool(history.drains or history.suspects) or is_storm
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:

@@ -1,4 +1,4 @@
-"""The Prometheus servers that the administrator named: one instant query, one value for each pod.
+"""The Prometheus servers that the administrator named: one instant query, its values.
 
 A custom resource names a server and a query; address, token and CA are the operator's own
 configuration. Redirects are not followed, answers are limited in size and time.
@@ -8,10 +8,11 @@ import json
 import math
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -21,6 +22,8 @@ from imchat_operator.settings import PrometheusServer
 _LARGEST_ANSWER = 4 << 20
 _LONGEST_REASON = 200
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+T = TypeVar("T")
 
 
 class NoFiguresError(Exception):
@@ -49,11 +52,6 @@ class Prometheus(HttpSession):
         Raises:
             NoFiguresError: there is no such server, it did not answer, or not with such a vector.
         """
-        if server not in self._servers:
-            known = ", ".join(sorted(self._servers)) or "none"
-            raise NoFiguresError(
-                f"the operator's configuration has no Prometheus {server!r} (it has {known})"
-            )
         # In seconds: of durations with a unit, Prometheus reads whole numbers only.
         fields = {
             "query": query,
@@ -61,9 +59,28 @@ class Prometheus(HttpSession):
             "lookback_delta": str(lookback.total_seconds()),
         }
         answer = await self._asked(server, fields, within)
-        return _vector(server, answer, namespace)
+        return _read(server, answer, partial(_by_pod, namespace=namespace))
+
+    async def values(self, server: str, query: str, *, within: timedelta) -> tuple[float, ...]:
+        """Return all values of a query, NaN and infinite ones too; empty if it has none.
+
+        Args:
+            server: name of a configured server.
+            query: PromQL that gives an instant vector or a scalar.
+            within: how long the server may take.
+
+        Raises:
+            NoFiguresError: there is no such server, it did not answer, or not with such values.
+        """
+        fields = {"query": query, "timeout": str(within.total_seconds())}
+        return _read(server, await self._asked(server, fields, within), _all_values)
 
     async def _asked(self, server: str, fields: dict[str, str], within: timedelta) -> Any:
+        if server not in self._servers:
+            names = ", ".join(sorted(self._servers)) or "none"
+            raise NoFiguresError(
+                f"the operator's configuration has no Prometheus {server!r} (it has {names})"
+            )
         known = self._servers[server]
         try:
             async with self._session.post(
@@ -118,14 +135,28 @@ def _trust(server: PrometheusServer) -> ssl.SSLContext | bool:
         raise NoFiguresError(f"the CA file of Prometheus {server.name}: {error}") from error
 
 
-def _vector(server: str, answer: Any, namespace: str) -> dict[str, float]:
+def _read(server: str, answer: Any, read: Callable[[Any], T]) -> T:
     if not isinstance(answer, dict) or answer.get("status") != "success":
         why = answer.get("error", "no reason given") if isinstance(answer, dict) else "no object"
         raise NoFiguresError(f"Prometheus {server} refused the query: {why}"[:_LONGEST_REASON])
     try:
-        return _by_pod(answer["data"], namespace)
+        return read(answer["data"])
     except (AttributeError, LookupError, TypeError) as error:
         raise NoFiguresError(f"Prometheus {server} answered with no query's result") from error
+
+
+def _all_values(data: Any) -> tuple[float, ...]:
+    match data["resultType"]:
+        case "vector":
+            series = data["result"]
+        case "scalar":
+            series = [{"value": data["result"]}]
+        case kind:
+            raise NoFiguresError(f"the query gives a {kind}: have it give a vector or a scalar")
+    try:
+        return tuple(float(s["value"][1]) for s in series)
+    except (LookupError, OverflowError, TypeError, ValueError) as error:
+        raise NoFiguresError("the query gives a value that is no number") from error
 
 
 def _by_pod(data: Any, namespace: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.core.snapshot import Cluster
+from imchat_operator.core.snapshot import Cluster, Node
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
@@ -39,7 +39,7 @@ class ClusterLoop:
     def __init__(
         self,
         clients: Clients,
-        nodes: Reflector[tuple[str, bool]],
+        nodes: Reflector[Node],
         windows: Windows,
         body: Json,
     ) -> None:
@@ -180,6 +180,7 @@ class ClusterLoop:
         if decision.status != history:
             full = {**body, "status": decision.status.to_json(sparse=True)}
             body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
+            telemetry.count_remediations(history, decision.status)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
         posted = await telemetry.post(self._api, self._namespace, due)
         promised = {e.name for e in decision.status.pending_events}

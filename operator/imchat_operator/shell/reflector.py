@@ -116,9 +116,9 @@ class Reflector(Generic[T]):
             self.items.pop(uid, None)
             self._on_change()
             return version
-        after = self._project(seen)
+        # What compares equal may still differ in what is no reason to wake, such as its version.
+        self.items[uid] = after = self._project(seen)
         if after != before:
-            self.items[uid] = after
             self._on_change()
         return version
 

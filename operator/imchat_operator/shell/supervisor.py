@@ -15,7 +15,7 @@ from imchat_operator.core.snapshot import Cluster
 from imchat_operator.settings import Settings
 from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import WINDOWS, Windows
-from imchat_operator.shell.objects import node_is_ready
+from imchat_operator.shell.nodes import node
 from imchat_operator.shell.observe import Clients
 from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
 from imchat_operator.shell.reflector import Reflector
@@ -31,9 +31,7 @@ class Supervisor:
         self._clients = clients
         self._api = api = clients.api
         self._settings = settings
-        self._nodes = Reflector(
-            api, NODES.path(), project=node_is_ready, on_change=self._wake_everything
-        )
+        self._nodes = Reflector(api, NODES.path(), project=node, on_change=self._wake_everything)
         self._windows = Windows(api, self._wake_namespace, self._clusters_in)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

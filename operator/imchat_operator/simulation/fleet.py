@@ -23,9 +23,12 @@ from math import expm1
 
 from imchat_operator.core.decision import (
     Action,
+    Adopt,
     CancelDrain,
+    Delete,
     Evict,
     Outcome,
+    Release,
     Scale,
     SetAccepting,
     SetDeletionCost,
@@ -201,16 +204,20 @@ class Fleet:
         self.waiting = homeless
 
     def perform(self, action: Action) -> Outcome:
-        """Do what an action asks, as the API server and the gateway would."""
-        if isinstance(action, Scale):
-            if action.resource_version != str(self.version):
+        """Do what an action asks, as the API server and the gateway would.
+
+        Nothing fails here, so that no repair ever asks for a release or a deletion.
+        """
+        match action:
+            case Scale() if action.resource_version != str(self.version):
                 return Outcome(action=action, refused="the object has been modified")
-            self.scale(action.to)
-        else:
-            for pod in self.pods:
-                if pod.uid == action.uid:
+            case Scale():
+                self.scale(action.to)
+            case Delete() | Release() | Adopt():
+                return Outcome(action=action, refused="the model has no failures")
+            case _:
+                for pod in [p for p in self.pods if p.uid == action.uid]:
                     self._perform_on(pod, action)
-                    break
         return Outcome(action=action)
 
     def scale(self, replicas: int) -> None:

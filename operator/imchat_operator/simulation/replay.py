@@ -20,6 +20,7 @@ from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import (
     Cluster,
     Gateway,
+    Node,
     NotAsked,
     Reported,
     Snapshot,
@@ -125,7 +126,7 @@ def _gateway(pod: Pod, capacity: int) -> Gateway:
     return Gateway(
         name=pod.name,
         uid=pod.uid,
-        node="node",
+        node=Node(name="node"),
         created_at=pod.created,
         pending=not pod.is_up,
         running=pod.is_up,
@@ -136,7 +137,6 @@ def _gateway(pod: Pod, capacity: int) -> Gateway:
         restarts=0,
         waiting="",
         deletion_cost=pod.cost,
-        node_ready=True,
         reading=Reported(connections=pod.connections, capacity=capacity, draining=is_draining)
         if pod.is_up
         else NotAsked(),

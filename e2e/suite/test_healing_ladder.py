@@ -1,0 +1,107 @@
+"""The ladder of a repair: surge, drain, evict, delete; and an operator that dies on each rung."""
+
+import pytest
+
+from harness import Namespace, OperatorProcess, Users
+from harness.manifests import Manifest, gateways, steady
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+_FAST = {"unresponsiveFor": "2s", "notReadyFor": "3s", "restarts": 2, "evictWithin": "3s"}
+
+
+def _begun(namespace: Namespace, *, replicas: int = 3, **spec: object) -> set[str]:
+    namespace.apply(gateways(replicas=replicas), steady(**{"healing": _FAST, **spec}))
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == replicas)
+    return namespace.pod_names()
+
+
+def _budget(name: str, **spec: object) -> Manifest:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": "gateway"}}, **spec},
+    }
+
+
+def test_a_budget_that_can_never_allow_it_is_named_and_an_ill_gateway_deleted_at_last(
+    namespace: Namespace,
+) -> None:
+    ill = min(_begun(namespace))
+    namespace.apply(_budget("gateway", maxUnavailable=0))
+    namespace.fault(ill, "unready")
+    note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"))
+    assert "PodDisruptionBudget gateway can never allow it: it needs 3 healthy of 3" in note
+    note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+    assert note.startswith(ill)
+    assert "deleted after eviction (refused for 3s: PodDisruptionBudget" in namespace.note(
+        "GatewayDeleted"
+    )
+
+
+def test_two_budgets_on_one_pod_are_named_and_not_asked_again(namespace: Namespace) -> None:
+    ill = min(_begun(namespace, healing={**_FAST, "evictWithin": "5m"}))
+    namespace.apply(_budget("second", maxUnavailable=1))
+    namespace.fault(ill, "unready")
+    namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+    assert "eviction (refused for good: 2 PodDisruptionBudgets select it" in namespace.note(
+        "GatewayDeleted"
+    )
+
+
+def test_a_gateway_that_is_well_is_not_deleted_past_a_budget(namespace: Namespace) -> None:
+    names = _begun(namespace)
+    asked = min(names)
+    namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
+    namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+    note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)
+    assert note.startswith(f"{asked} (DrainRequested: annotation imchat.dev/drain is true): tried")
+    assert "2 PodDisruptionBudgets select it" in note
+    assert asked in namespace.pod_names()
+    assert "GatewayDeleted" not in namespace.reasons()
+    namespace.wait_until(
+        lambda: namespace.condition("RemediationBlocked")["reason"] == "BackingOff"
+    )
+    namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain-")
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+
+
+def test_an_operator_killed_on_each_rung_goes_on_where_it_was(
+    namespace: Namespace, operator: OperatorProcess
+) -> None:
+    slow = {"connectionsPerSecond": 20, "deregisterDelay": "2s", "deadline": "2m"}
+    ill = min(_begun(namespace, minReplicas=3, draining=slow))
+    seen: list[str] = []
+
+    def killed() -> bool:
+        """Kill the operator once in each phase that shows, until the gateway is replaced."""
+        drains = namespace.status().get("drains", [])
+        phase = drains[0]["phase"] if drains else ""
+        if phase and phase not in seen:
+            seen.append(phase)
+            operator.kill()
+            operator.start()
+        return bool(namespace.note("GatewayReplaced"))
+
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        namespace.fault(ill, "unready")
+        namespace.wait_until(killed, seconds=120)
+        users.wait_for_connected(150)
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+        report = users.leave()
+    assert seen[:3] == ["Surging", "Isolating", "Draining"]
+    assert report["dropped"] == 0
+    for reason in (
+        "GatewayUnhealthy",
+        "GatewaySurged",
+        "GatewayDraining",
+        "GatewayDrained",
+        "GatewayEvicted",
+        "GatewayReplaced",
+    ):
+        assert namespace.reasons().count(reason) == 1, reason
+    assert len(namespace.pod_names()) == 3
+    assert namespace.status()["remediations"][-1]["pod"] == ill
+    assert "Traceback" not in operator.log()

@@ -1,0 +1,108 @@
+"""What is well leaves only where enough of it, and room for all, is left."""
+
+import pytest
+from tests.core.ailing import on_node, unready
+from tests.core.fleet import (
+    SILENT,
+    at,
+    crashed,
+    gateway,
+    gateways,
+    suspect,
+)
+from tests.core.repairs import blocked, decided, repaired
+
+from imchat_operator.core.decision import Decision
+from imchat_operator.core.snapshot import DependencyState, Node
+
+ILL = crashed("a")
+OFF = Node(name="n", exists=False)
+LOST = gateway("a", SILENT, node=OFF)
+LEAVING = on_node("a", leaving="a taint")
+CORDONED = on_node("a", cordoned=True)
+ASKED = gateway("a", drain_requested=True)
+PATIENT = {"suspects": (suspect("a", "NodeLeaving", at(-120)),)}
+UNKNOWN = DependencyState(name="auth-service", up=None, why="no such Service")
+
+
+def test_a_gateway_that_is_well_is_not_taken_where_too_few_would_be_left() -> None:
+    decision = decided(CORDONED, gateway("b"), history=PATIENT, policy={"minReplicas": 1})
+    assert (repaired(decision), blocked(decision)) == (
+        [],
+        (
+            "True",
+            "DisruptionBudgetSpent",
+            (
+                "2 of 2 gateways are healthy: with one less it would be less than 51%; 1 held: "
+                "a (NodeLeaving: node n goes away: it is cordoned)"
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("decision", "names"),
+    [
+        pytest.param(
+            decided(CORDONED, *gateways("bc"), history=PATIENT, policy={"minReplicas": 1}),
+            ["a"],
+            id="two of three are enough",
+        ),
+        pytest.param(
+            decided(
+                LEAVING,
+                *(on_node(name, leaving="a taint") for name in "bc"),
+                gateway("d"),
+                healing={"maxConcurrent": 3},
+            ),
+            ["a"],
+            id="of three on a node that goes away one at first",
+        ),
+        pytest.param(
+            decided(ASKED, gateway("b"), policy={"minReplicas": 1}),
+            [],
+            id="also one that is asked for is held where too few would be left",
+        ),
+        pytest.param(
+            decided(CORDONED, *gateways("bcd"), history=PATIENT, policy={"minReplicas": 4}),
+            [],
+            id="there is no room, and its revision, by which to start another, is not known",
+        ),
+        pytest.param(
+            decided(
+                on_node("a", leaving="a taint"),
+                *gateways("bcd"),
+                policy={"minReplicas": 4},
+                kind="StatefulSet",
+            ),
+            ["a"],
+            id="there is no room, and it is lost anyway",
+        ),
+        pytest.param(
+            decided(
+                unready("a"),
+                gateway("b"),
+                history={"suspects": (suspect("a", "NotReady", at(-120)),)},
+            ),
+            ["a"],
+            id="one that is ill is taken, however few are left",
+        ),
+    ],
+)
+def test_what_is_well_leaves_only_where_it_can_be_spared(
+    decision: Decision, names: list[str]
+) -> None:
+    assert repaired(decision) == names
+
+
+def test_a_target_that_starts_no_replacement_first_is_told() -> None:
+    decision = decided(
+        CORDONED, *gateways("bcd"), history=PATIENT, policy={"minReplicas": 4}, kind="StatefulSet"
+    )
+    assert blocked(decision)[1:] == (
+        "DisruptionBudgetSpent",
+        (
+            "the others can't carry what a does, and a StatefulSet starts no replacement first; "
+            "1 held: a (NodeLeaving: node n goes away: it is cordoned)"
+        ),
+    )

@@ -1,0 +1,66 @@
+"""Refusals of the API server, as errors to match."""
+
+from datetime import timedelta
+
+import pytest
+from kubernetes.aio import client
+from tests.shell.apiserver import ApiServer, Reply, refused, session_with
+from tests.shell.serving import served, text
+
+from imchat_operator.shell.kube import Api, ApiError
+
+
+async def refusal(reply: Reply) -> ApiError:
+    async with session_with(ApiServer({"GET /it": reply})) as api:
+        with pytest.raises(ApiError) as caught:
+            await api.request("GET", "/it")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        pytest.param(
+            refused(429, retryAfterSeconds=10), timedelta(seconds=10), id="in its details"
+        ),
+        pytest.param(
+            Reply(status=429, headers={"Retry-After": "1"}), timedelta(seconds=1), id="in a header"
+        ),
+        pytest.param(
+            Reply(
+                status=429,
+                body={"details": {"retryAfterSeconds": 7}},
+                headers={"Retry-After": "1"},
+            ),
+            timedelta(seconds=7),
+            id="in both: the details are the API server's own",
+        ),
+        pytest.param(
+            Reply(status=503, headers={"Retry-After": "Mon, 23 Nov 2026 12:00:00 GMT"}),
+            None,
+            id="not as a date, which a proxy may send",
+        ),
+        pytest.param(Reply(status=429, headers={"Retry-After": "0"}), None, id="not at once"),
+        pytest.param(refused(429), None, id="not at all"),
+        pytest.param(Reply(status=429, body={"details": None}), None, id="nor without details"),
+    ],
+)
+async def test_a_refusal_says_when_to_ask_again(reply: Reply, expected: timedelta | None) -> None:
+    assert (await refusal(reply)).retry_after == expected
+
+
+async def test_a_refusal_has_its_causes() -> None:
+    causes = [{"reason": "DisruptionBudget", "message": "needs 3"}, {"reason": "Silent"}]
+    error = await refusal(refused(429, "no", causes=causes))
+    assert (error.status, str(error), error.causes) == (429, "no", ("needs 3", ""))
+
+
+@pytest.mark.parametrize("content", ["404 page not found", '["a"]'])
+async def test_what_is_no_status_is_the_message(content: str) -> None:
+    async with served(text(content, 404)) as port:
+        configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
+        async with Api.session(configuration) as api:
+            with pytest.raises(ApiError) as caught:
+                await api.request("GET", "/it")
+    assert (caught.value.status, str(caught.value)) == (404, content)
+    assert (caught.value.reason, caught.value.retry_after, caught.value.causes) == ("", None, ())

@@ -1,0 +1,215 @@
+"""A Snapshot of gateways, their nodes and what they need, from servers that answer on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.core.fleet import NOON
+from tests.shell.apiserver import ApiServer, Reply, listed, session_with
+from tests.shell.serving import Answer, served
+
+from imchat_operator.core.snapshot import (
+    DependencyState,
+    Gateway,
+    Node,
+    Reported,
+    Silent,
+    Snapshot,
+    TargetMissing,
+)
+from imchat_operator.models import ImChatClusterStatus, Storm, Suspect
+from imchat_operator.shell.gateway import Gateways
+from imchat_operator.shell.nodes import node
+from imchat_operator.shell.observe import Clients, Observer, is_watched_closely
+from imchat_operator.shell.prometheus import Prometheus
+from imchat_operator.shell.reflector import Reflector
+
+PODS = "/api/v1/namespaces/chat/pods"
+FIGURES = "imchat_gateway_connections 300\nimchat_gateway_connections_max 1000\n"
+DATABASE = {"name": "database", "tcp": {"service": "db", "port": 5432}}
+
+
+def pod(name: str, version: str = "5", node: str = "node-1", **meta: Any) -> dict[str, Any]:
+    """Return a running pod as the API server gives it, with an address on loopback."""
+    return {
+        "metadata": {
+            "namespace": "chat",
+            "name": name,
+            "uid": f"uid-{name}",
+            "creationTimestamp": "2026-11-23T12:00:00Z",
+            "resourceVersion": version,
+            **meta,
+        },
+        "spec": {"nodeName": node} if node else {},
+        "status": {
+            "phase": "Running",
+            "podIP": "127.0.0.1",
+            "containerStatuses": [{"state": {"running": {}}}],
+        },
+    }
+
+
+def server_with(*pods: dict[str, Any]) -> ApiServer:
+    """Return an API server that has these pods, all on node-1, and their Deployment."""
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    one = {"metadata": {"uid": "uid-node-1", "name": "node-1"}, "status": ready}
+    scale = {
+        "metadata": {"resourceVersion": "7"},
+        "spec": {"replicas": len(pods)},
+        "status": {"selector": "app=gateway"},
+    }
+    autoscalers = "/apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
+    return ApiServer(
+        {
+            "GET /apis/apps/v1": Reply(
+                body={"resources": [{"name": "deployments", "kind": "Deployment"}]}
+            ),
+            "GET /apis/apps/v1/namespaces/chat/deployments/gateway/scale": Reply(body=scale),
+            "GET /api/v1/nodes": listed(one),
+            f"GET {PODS}": listed(*pods),
+            f"GET {autoscalers}": listed(),
+        }
+    )
+
+
+@asynccontextmanager
+async def observing(
+    server: ApiServer, answer: Answer, on_change: Callable[[], None] = lambda: None
+) -> AsyncIterator[Callable[..., Any]]:
+    """Yield how to observe a cluster whose gateways all give this answer."""
+    async with (
+        served(answer) as port,
+        session_with(server) as api,
+        Gateways() as gateways,
+        Prometheus({}) as prometheus,
+    ):
+        nodes = Reflector(api, "/api/v1/nodes", project=node, on_change=lambda: None)
+        task = asyncio.create_task(nodes.run())
+        clients = Clients(api=api, gateways=gateways, prometheus=prometheus)
+        observer = Observer(clients, nodes, "chat", on_change)
+
+        async def observe(**spec: Any) -> Snapshot:
+            body = cluster(**{"gatewayPort": port, **spec})
+            async with asyncio.timeout(10):
+                return (await observer.observe(body, (), (), frozenset())).snapshot
+
+        try:
+            yield observe
+        finally:
+            await observer.close()
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def cluster(**spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "namespace": "chat",
+            "name": "chat",
+            "uid": "uid-chat",
+            "generation": 1,
+            "creationTimestamp": "2026-11-23T12:00:00Z",
+        },
+        "spec": {
+            "targetRef": {"name": "gateway"},
+            "maxReplicas": 10,
+            "metrics": {"timeout": "5s"},
+            **spec,
+        },
+    }
+
+
+async def figures(_: web.Request) -> web.StreamResponse:
+    """Answer as a gateway with 300 connections."""
+    return web.Response(text=FIGURES)
+
+
+async def test_a_snapshot_has_gateways_with_their_nodes_and_what_they_need() -> None:
+    server = server_with(pod("a"), pod("b", node="node-2"), pod("c", node=""))
+    one = "/api/v1/nodes?fieldSelector=metadata.name%3Dnode-2&limit=500"
+    server.replies[f"GET {one}"] = listed()
+    async with observing(server, figures) as observe:
+        snapshot = await observe(dependencies=[DATABASE])
+    assert {g.name: g.node for g in snapshot.gateways} == {
+        "a": Node(name="node-1"),
+        "b": Node(name="node-2", exists=False, ready=False),
+        "c": None,
+    }
+    assert all(isinstance(g.reading, Reported) for g in snapshot.gateways)
+    why = "spec.dependencies: there is no Service db: create it or correct the name"
+    assert snapshot.dependencies == (DependencyState(name="database", up=None, why=why),)
+
+
+async def test_a_lease_of_a_silent_gateways_node_is_looked_at() -> None:
+    server = server_with(pod("a"))
+    async with observing(server, figures) as observe:
+        snapshot = await observe(gatewayPort=9)
+    (gateway,) = snapshot.gateways
+    assert isinstance(gateway.reading, Silent)
+    assert gateway.node == Node(name="node-1")
+    lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1"
+    assert f"GET {lease}" in server.requests
+
+
+def versions(gateways: tuple[Gateway, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {g.name: (g.resource_version, g.finalizers) for g in gateways}
+
+
+async def test_a_gateway_has_its_newest_version_unless_more_has_changed_since() -> None:
+    server = server_with(pod("a"), pod("b"))
+    server.events[PODS] = asyncio.Queue()
+    asked, changed = asyncio.Event(), asyncio.Event()
+
+    async def meanwhile(_: web.Request) -> web.StreamResponse:
+        """Answer once both pods have a new version, and the second one a finalizer."""
+        if not asked.is_set():
+            asked.set()
+            for found in (pod("a", "6"), pod("b", "7", finalizers=["example.dev/keep"])):
+                server.events[PODS].put_nowait({"type": "MODIFIED", "object": found})
+        await changed.wait()
+        return web.Response(text=FIGURES)
+
+    def note() -> None:
+        if asked.is_set():
+            changed.set()
+
+    async with observing(server, meanwhile, note) as observe:
+        before = versions((await observe()).gateways)
+        after = versions((await observe()).gateways)
+    assert before == {"a": ("6", ()), "b": ("5", ())}
+    assert after == {"a": ("6", ()), "b": ("7", ("example.dev/keep",))}
+
+
+async def test_without_a_target_nobody_is_asked() -> None:
+    async with observing(ApiServer(), figures) as observe:
+        snapshot = await observe(dependencies=[DATABASE])
+    assert isinstance(snapshot.target, TargetMissing)
+    assert (snapshot.gateways, snapshot.dependencies) == ((), ())
+
+
+SUSPECT = Suspect(pod="a", uid="uid-a", ailment="Unresponsive", since=NOON)
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        pytest.param(ImChatClusterStatus(), False, id="all is well"),
+        pytest.param(ImChatClusterStatus(suspects=(SUSPECT,)), True, id="one looks ill"),
+        pytest.param(
+            ImChatClusterStatus(storm=Storm(reason="StormGate", since=NOON)), True, id="many do"
+        ),
+        pytest.param(
+            ImChatClusterStatus(storm=Storm(reason="StormGate", since=NOON, over_at=NOON)),
+            False,
+            id="they did",
+        ),
+    ],
+)
+def test_what_is_not_over_is_watched_closely(
+    history: ImChatClusterStatus,
+    expected: bool,  # noqa: FBT001 -- a table's
+) -> None:
+    assert is_watched_closely(history) is expected
