@@ -12,6 +12,7 @@ from harness.manifests import window
 
 PEAK = 1500
 _WINDOW_SECONDS = 30
+_SHORTEST_WINDOW = timedelta(minutes=1)
 _EVENING = 0.5  # share of the peak below which the last gateways would be sent home
 
 
@@ -104,13 +105,14 @@ def a_window_holds_the_scale_down(scene: Scene) -> None:
         lambda: scene.report().get("target", PEAK) < _EVENING * PEAK,
         120,
     )
-    now = datetime.now(UTC)
-    times = (now, now + timedelta(seconds=_WINDOW_SECONDS))
-    start, end = (t.isoformat(timespec="seconds") for t in times)
+    # It counts from a while ago: the API takes no window of less than a minute.
+    end = datetime.now(UTC) + timedelta(seconds=_WINDOW_SECONDS)
+    times = (end - _SHORTEST_WINDOW, end)
+    opens, closes = (t.isoformat(timespec="seconds") for t in times)
     scene.screen.tell(
         f"[bold]4. Maintenance.[/bold] A MaintenanceWindow opens for {_WINDOW_SECONDS}s."
     )
-    scene.namespace.apply(window("evening-work", {"once": {"start": start, "end": end}}))
+    scene.namespace.apply(window("evening-work", {"once": {"start": opens, "end": closes}}))
     scene.event("WindowOpen", seconds=10)
     scene.event("HeldByWindow")
     size = scene.namespace.replicas()

@@ -10,6 +10,7 @@ Manifest = dict[str, Any]
 _ROOT = Path(__file__).resolve().parents[2]
 CRDS = _ROOT / "crds"
 SAMPLES = CRDS / "samples"
+POLICIES = _ROOT / "policies"
 _GATEWAY = _ROOT / "e2e" / "manifests" / "gateway.yaml"
 # What a gateway requests, in thousandths of a core and MiB.
 CPU_MILLIS, MEMORY_MEBIBYTES = 200, 100
@@ -114,11 +115,11 @@ def steady(**spec: Any) -> Manifest:
     return cluster(scaling={"target": 60, **never}, **spec)
 
 
-def window(name: str, *schedules: Manifest) -> Manifest:
-    """Return a MaintenanceWindow."""
+def window(name: str, *schedules: Manifest, **spec: Any) -> Manifest:
+    """Return a MaintenanceWindow; `spec` has the other fields."""
     return {
         "apiVersion": "imchat.dev/v1alpha1",
         "kind": "MaintenanceWindow",
         "metadata": {"name": name},
-        "spec": {"schedules": list(schedules)},
+        "spec": {"schedules": list(schedules), **spec},
     }

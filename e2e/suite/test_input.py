@@ -165,4 +165,4 @@ def test_a_rule_that_only_the_operator_can_check_becomes_a_condition(namespace: 
 
     namespace.wait_until(lambda: condition().get("reason") == "WindowInvalid")
     assert "spec.schedules[0].recurring.rrule" in condition()["message"]
-    assert namespace.reasons("MaintenanceWindow") == ["WindowInvalid"]
+    namespace.wait_until(lambda: namespace.reasons("MaintenanceWindow") == ["WindowInvalid"])

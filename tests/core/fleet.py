@@ -26,6 +26,7 @@ from imchat_operator.models import (
     ImChatClusterSpec,
     ImChatClusterStatus,
     MaintenanceWindowSpec,
+    MaintenanceWindowStatus,
     Phase,
     Purpose,
     Resize,
@@ -191,14 +192,24 @@ def resize(from_: int, to: int, since: datetime = NOON) -> Resize:
     return Resize(id="d1", from_=from_, to=to, cause="the load moved", at=since)
 
 
-def window(*schedules: dict[str, Any], **fields: Any) -> Window:
-    """Return a window from its schedules' JSON; created at New Year of 2026."""
+def window(
+    *schedules: dict[str, Any],
+    name: str = "night",
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    selector: dict[str, Any] | None = None,
+    generation: int = 1,
+    status: MaintenanceWindowStatus | None = None,
+    **spec: Any,
+) -> Window:
+    """Return a window from its schedules and other fields' JSON; created at New Year of 2026."""
     return Window(
-        name=fields.get("name", "night"),
-        uid=fields.get("uid", "uid-night"),
-        created_at=fields.get("created_at", datetime(2026, 1, 1, tzinfo=UTC)),
+        name=name,
+        uid=f"uid-{name}",
+        created_at=created_at,
+        generation=generation,
+        status=status or MaintenanceWindowStatus(),
         spec=MaintenanceWindowSpec.model_validate(
-            {"schedules": schedules, "clusterSelector": fields.get("selector", {})}
+            {"schedules": schedules, "clusterSelector": selector or {}, **spec}
         ),
     )
 
@@ -218,6 +229,17 @@ def recurring(rrule: str, start: str, duration: str, zone: str) -> dict[str, Any
             "timeZone": zone,
         }
     }
+
+
+def by_cron(cron: str, duration: str, zone: str) -> dict[str, Any]:
+    """Return the schedule of a window that recurs by cron."""
+    return {"recurring": {"cron": cron, "duration": duration, "timeZone": zone}}
+
+
+def emergency(start: datetime, end: datetime, **fields: Any) -> Window:
+    """Return an emergency that alice asks for and nobody has approved."""
+    asked = {"type": "Emergency", "reason": "disk full", "ticket": "INC-1", "requestedBy": "alice"}
+    return window(once(start, end), **{**asked, **fields})
 
 
 def utc(text: str) -> datetime:

@@ -30,6 +30,7 @@ from imchat_operator.core.snapshot import (
 from imchat_operator.models import (
     Blindness,
     Conflict,
+    Deferral,
     Direction,
     ImChatClusterSpec,
     ImChatClusterStatus,
@@ -41,6 +42,7 @@ from imchat_operator.models import (
     Resize,
     Streak,
     Suspect,
+    WindowAction,
 )
 
 SECONDS = st.integers(0, 120)
@@ -202,6 +204,11 @@ def histories(draw: st.DrawFn, policy: ImChatClusterSpec, replicas: int) -> ImCh
             Suspect(pod=name, uid=f"uid-{name}", ailment=ailment, since=draw(moments()))
             for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3))
             for ailment in ("Unresponsive", "NotReady")
+        ),
+        deferrals=tuple(
+            Deferral(action=action, since=draw(moments(-90)), last=draw(moments()))
+            for action in WindowAction
+            if draw(st.integers(0, 5)) == 5
         ),
         **draw(new_records(replicas)),
     )

@@ -133,6 +133,11 @@ def window_while_sharing(world: World) -> None:
         world.windows = (window(once(world.now, at(3600))),)
 
 
+def window_to_wait_for(world: World) -> None:
+    if not world.windows:
+        world.windows = (window(once(at(12), at(3600)), effect="Permit"),)
+
+
 def hanging_donor(world: World) -> None:
     for pod in world.pods:
         pod.hangs = pod.hangs or (pod.name == "gateway-0" and is_sharing(world))
@@ -146,6 +151,7 @@ STORIES: Mapping[str, Story] = {
     "a hang": Story(loads=(500, 500, 500, 500), disturbance=hang, cut=500),
     "a scale-down whose load returns": Story(loads=LOW, disturbance=returning_load),
     "a scale-down into a window": Story(loads=LOW, disturbance=opening_window),
+    "a scale-down that waits for a window": Story(loads=LOW, disturbance=window_to_wait_for),
     "a scale-down past its deadline": Story(loads=LOW, disturbance=stubborn, cut=260),
     "a rebalance": Story(loads=(800, 300, 400), disturbance=nothing, policy=SHARING),
     "a scale-up and its rebalance": Story(

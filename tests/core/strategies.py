@@ -92,11 +92,25 @@ def fleets(draw: st.DrawFn) -> tuple[Gateway, ...]:
     return tuple(fleet)
 
 
-def windows() -> st.SearchStrategy[tuple[Window, ...]]:
-    one = st.tuples(moments(-60, 60), st.sampled_from(["a", "b", "c"])).map(
-        lambda drawn: window(once(drawn[0], at(61)), name=drawn[1])
+@st.composite
+def a_window(draw: st.DrawFn) -> Window:
+    start = draw(moments(-60, 60))
+    length = draw(st.sampled_from([1, 61, 3600]))
+    effect = draw(st.sampled_from(["Silence", "Silence", "Permit"]))
+    return window(
+        once(start, start + timedelta(seconds=length)),
+        name=draw(st.sampled_from(["a", "b", "c"])),
+        effect=effect,
+        actions=draw(st.sampled_from([[], [], ["ScaleDown"], ["Healing", "Rebalance"]])),
+        overrun=draw(st.sampled_from(["Undo", "Finish"])),
+        startCutoff=draw(st.sampled_from(["0s", "0s", "1m"])),
+        maxDeferral=draw(st.sampled_from(["840h", "1m"])),
+        minReplicas=draw(st.sampled_from([None, None, 6])),
     )
-    found = st.lists(one, max_size=2, unique_by=lambda w: w.name).map(tuple)
+
+
+def windows() -> st.SearchStrategy[tuple[Window, ...]]:
+    found = st.lists(a_window(), max_size=2, unique_by=lambda w: w.name).map(tuple)
     return st.one_of(st.just(()), found)
 
 

@@ -17,7 +17,14 @@ from imchat_operator.core.healing import Health, Patient, health, patients, rest
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
 from imchat_operator.core.windows import maintenance
-from imchat_operator.models import Drain, ImChatClusterStatus, Mode, Phase, Purpose
+from imchat_operator.models import (
+    Drain,
+    ImChatClusterStatus,
+    Mode,
+    Phase,
+    Purpose,
+    WindowAction,
+)
 
 Property = Callable[[Snapshot, Decision], None]
 OURS = {Purpose.HEALING, Purpose.QUARANTINE}
@@ -80,7 +87,8 @@ def in_a_window_a_pause_or_another_mode_only_wishes_are_begun(
     found: Snapshot, decision: Decision
 ) -> None:
     healing = found.spec.healing
-    is_held = maintenance(found.windows, found.cluster.labels, found.now).holds
+    windows = maintenance(found.windows, found.cluster.labels, found.now, found.history.deferrals)
+    is_held = bool(windows.held(WindowAction.HEALING))
     if is_held or healing.pauses or healing.mode is not Mode.AUTO:
         event("held")
         assert {d.ailment for d in begun(found, decision)} <= REQUESTED

@@ -63,6 +63,20 @@ from tests.core.world import (
             id="a scale-down is undone when a window opens",
         ),
         pytest.param(
+            "a scale-down that waits for a window",
+            2,
+            [("gateway-1", "Scale"), ("gateway-2", "Scale")],
+            {
+                "HeldByWindow",
+                "WindowOpen",
+                "ScalingDown",
+                "GatewayDraining",
+                "GatewayDrained",
+                "ScaledDown",
+            },
+            id="a scale-down waits for a window that permits it",
+        ),
+        pytest.param(
             "a scale-down past its deadline",
             2,
             [("gateway-1", "Scale"), ("gateway-2", "Scale")],

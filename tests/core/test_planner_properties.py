@@ -13,7 +13,7 @@ from imchat_operator.core.floors import blindness, floor
 from imchat_operator.core.load import Load, Unknown, Utilization, highest, utilizations
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Snapshot, Target
-from imchat_operator.core.windows import maintenance
+from imchat_operator.core.windows import Maintenance, maintenance
 from imchat_operator.models import (
     Direction,
     ImChatClusterStatus,
@@ -22,6 +22,7 @@ from imchat_operator.models import (
     Phase,
     Purpose,
     Resize,
+    WindowAction,
 )
 
 Property = Callable[[Snapshot, Decision], None]
@@ -32,7 +33,11 @@ def load(found: Snapshot) -> Load:
 
 
 def least(found: Snapshot) -> int:
-    return floor(found, blindness(found, load(found))).replicas
+    return floor(found, blindness(found, load(found)), held(found)).replicas
+
+
+def held(found: Snapshot) -> Maintenance:
+    return maintenance(found.windows, found.cluster.labels, found.now, found.history.deferrals)
 
 
 def scaled(decision: Decision, *, up: bool) -> tuple[Scale, ...]:
@@ -152,9 +157,12 @@ def what_is_asked_for_is_told(_: Snapshot, decision: Decision) -> None:
 
 
 def an_open_window_sees_nothing_disruptive_begun(found: Snapshot, decision: Decision) -> None:
-    if maintenance(found.windows, found.cluster.labels, found.now).holds:
+    windows = held(found)
+    if windows.held(WindowAction.SCALE_DOWN):
         nothing_shrinks(found, decision)
+    if windows.held(WindowAction.HEALING):
         assert begun(found, decision, Purpose.HEALING) == set()
+    if windows.held(WindowAction.REBALANCE):
         assert begun(found, decision, Purpose.REBALANCE) == set()
 
 
@@ -203,6 +211,15 @@ def the_next_look_is_taken_within_an_interval(found: Snapshot, decision: Decisio
     assert found.now < found.now + decision.next_check <= found.now + found.spec.metrics.interval
 
 
+def what_waits_is_remembered_while_a_window_holds_it(found: Snapshot, decision: Decision) -> None:
+    windows = held(found)
+    known = {d.action for d in found.history.deferrals}
+    for record in decision.status.deferrals:
+        is_new = record.action not in known
+        assert record.since == found.now or not is_new
+        assert windows.held(record.action) or windows.is_expired(record.action)
+
+
 PROPERTIES: tuple[Property, ...] = (
     the_target_never_leaves_its_bounds,
     a_scale_down_leaves_headroom_and_nobody_in_doubt,
@@ -212,6 +229,7 @@ PROPERTIES: tuple[Property, ...] = (
     what_is_not_auto_or_paused_or_another_s_touches_nothing,
     what_is_asked_for_is_told,
     an_open_window_sees_nothing_disruptive_begun,
+    what_waits_is_remembered_while_a_window_holds_it,
     what_removes_a_gateway_was_recorded_before,
     no_more_repairs_are_begun_than_allowed,
     one_disruption_begins_at_a_time,

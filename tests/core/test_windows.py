@@ -3,19 +3,13 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from tests.core.fleet import NOON, at, once, recurring, utc, window
+from tests.core.fleet import at, by_cron, once, recurring, utc, window
 
-from imchat_operator.core.decision import Reason
+from imchat_operator.core.openings import Invalid, Occurrence
 from imchat_operator.core.snapshot import Window
-from imchat_operator.core.windows import (
-    Invalid,
-    Maintenance,
-    Occurrence,
-    maintenance,
-    occurrence,
-    window_status,
-)
-from imchat_operator.models import Condition, MaintenanceWindowStatus, WindowState
+from imchat_operator.core.window_openings import occurrence
+from imchat_operator.core.windows import Maintenance, maintenance
+from imchat_operator.models import WindowAction
 
 ONE_HOUR = once(at(0), at(3600))
 
@@ -135,6 +129,39 @@ def test_of_several_schedules_the_one_that_opens_first_counts() -> None:
             ),
             id="a rule that never occurs",
         ),
+        pytest.param(
+            recurring("FREQ=DAILY", "soon", "4h", "UTC"),
+            Invalid(
+                field="spec.schedules[1].recurring.startTime",
+                why="must be a time of day, such as 02:00",
+            ),
+            id="a time of day that is none",
+        ),
+        pytest.param(
+            recurring("FREQ=DAILY", "02:00", "59s", "UTC"),
+            Invalid(
+                field="spec.schedules[1].recurring.duration",
+                why="must be at least 1m and at most 744h",
+            ),
+            id="less than a minute",
+        ),
+        pytest.param(
+            recurring("FREQ=DAILY", "02:00", "2562047h", "UTC"),
+            Invalid(
+                field="spec.schedules[1].recurring.duration",
+                why="must be at least 1m and at most 744h",
+            ),
+            id="longer than a month",
+        ),
+        pytest.param(
+            by_cron("0 2 1-7 * SUN", "4h", "UTC"),
+            Invalid(
+                field="spec.schedules[1].recurring.cron",
+                why="'0 2 1-7 * SUN' names days of the month and weekdays, of which cron takes "
+                "either: leave one of them at *; the first Sunday is 0 2 * * SUN#1",
+            ),
+            id="a cron of days and weekdays",
+        ),
     ],
 )
 def test_a_window_that_can_not_be_computed_names_the_field(
@@ -143,12 +170,6 @@ def test_a_window_that_can_not_be_computed_names_the_field(
     found = window(ONE_HOUR, schedule)
     assert occurrence(found, at(0)) == expected
     assert maintenance((found,), (), at(0)) == Maintenance()
-
-
-def test_the_longest_duration_is_no_trouble() -> None:
-    found = window(recurring("FREQ=YEARLY;INTERVAL=999", "02:00", "2562047h", "Pacific/Kiritimati"))
-    only = Occurrence(start=utc("2025-12-31T12:00"), end=utc("2318-04-12T11:00"))
-    assert openings(found, utc("2026-01-01T00:00"), 2) == [only]
 
 
 @pytest.mark.parametrize(
@@ -196,79 +217,7 @@ def test_windows_hold_the_clusters_that_they_select(
     next_change: datetime | None,
 ) -> None:
     found = maintenance(windows, tuple(labels.items()), now)
-    assert [w.name for w, _ in found.open] == names
-    assert (found.holds, found.next_change) == (bool(names), next_change)
-
-
-def test_a_held_cluster_is_told_by_whom_and_until_when() -> None:
-    found = maintenance((window(ONE_HOUR),), (), NOON)
-    assert found.until == "window night holds it until 2026-11-23 13:00:00 UTC"
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        pytest.param(
-            at(-1),
-            (
-                WindowState.SCHEDULED,
-                Reason.WINDOW_SCHEDULED,
-                "opens at 2026-11-23 12:00:00 UTC and closes at 2026-11-23 13:00:00 UTC",
-            ),
-            id="before it opens it is scheduled",
-        ),
-        pytest.param(
-            at(0),
-            (
-                WindowState.OPEN,
-                Reason.WINDOW_OPEN,
-                "healing and scaling down are held until 2026-11-23 13:00:00 UTC",
-            ),
-            id="while it is open it says what is held",
-        ),
-        pytest.param(
-            at(3600),
-            (WindowState.ENDED, Reason.WINDOW_ENDED, "it does not open again"),
-            id="after its last time it has ended",
-        ),
-    ],
-)
-def test_a_window_tells_where_it_stands(
-    now: datetime, expected: tuple[WindowState, Reason, str]
-) -> None:
-    state, reason, message = expected
-    is_over = state is WindowState.ENDED
-    assert window_status(window(ONE_HOUR), MaintenanceWindowStatus(), 2, now) == (
-        MaintenanceWindowStatus(
-            observed_generation=2,
-            state=state,
-            opens=None if is_over else at(0),
-            closes=None if is_over else at(3600),
-            conditions=(
-                Condition(
-                    type="Valid",
-                    status="True",
-                    reason=reason,
-                    message=message,
-                    last_transition_time=now,
-                    observed_generation=2,
-                ),
-            ),
-        )
-    )
-
-
-def test_a_window_that_can_not_be_computed_tells_what_to_correct() -> None:
-    found = window(recurring("FREQ=DAILY", "02:00", "4h", "Europe/Atlantis"))
-    status = window_status(found, MaintenanceWindowStatus(), 2, NOON)
-    assert (status.state, status.opens, status.closes) == (WindowState.INVALID, None, None)
-    assert [c.status for c in status.conditions] == ["False"]
-    assert status.conditions[0].message == (
-        "spec.schedules[0].recurring.timeZone: "
-        "'Europe/Atlantis' is no time zone that this operator knows"
-    )
-
-
-def test_a_window_whose_state_stays_keeps_its_time_of_transition() -> None:
-    first = window_status(window(ONE_HOUR), MaintenanceWindowStatus(), 2, at(0))
-    assert window_status(window(ONE_HOUR), first, 2, at(60)) == first
+    assert [s.window.name for s in found.open] == names
+    held = "window long" if "long" in names else "window night"
+    assert found.held(WindowAction.HEALING).startswith(held) is bool(names)
+    assert found.next_change == next_change

@@ -1,14 +1,17 @@
 """Windows on the nights when the clocks change, by literal times and against a walk by minutes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.fleet import recurring, utc, window
+from tests.core.clockwalk import MINUTE, NIGHTS, walked_opening
+from tests.core.fleet import by_cron, recurring, utc, window
 
-from imchat_operator.core.windows import Occurrence, maintenance, occurrence
+from imchat_operator.core.openings import Occurrence
+from imchat_operator.core.window_openings import occurrence
+from imchat_operator.core.windows import maintenance
 
 SUNDAYS = "FREQ=WEEKLY;BYDAY=SU"
 
@@ -149,67 +152,95 @@ def test_a_window_is_computed_from_both_local_ends(
     assert occurrence(found, utc(f"{day}T12:00") - timedelta(days=2)) == expected
 
 
-def test_a_window_within_the_skipped_hour_does_not_open_that_night() -> None:
-    found = window(recurring(SUNDAYS, "02:00", "1h", "Europe/Berlin"))
-    assert occurrence(found, utc("2026-03-27T00:00")) == opening(
-        "2026-04-05T00:00", "2026-04-05T01:00"
-    )
+@pytest.mark.parametrize(
+    ("zone", "start", "duration", "day", "expected"),
+    [
+        pytest.param(
+            "Europe/Berlin",
+            "02:30",
+            "1h",
+            "2026-03-29",
+            opening("2026-03-29T01:30", "2026-03-29T02:30"),
+            id="02:30 for 1h, which ends before it begins, opens from 03:30 to 04:30",
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "02:00",
+            "1h",
+            "2026-03-29",
+            opening("2026-03-29T01:00", "2026-03-29T02:00"),
+            id="the very hour that is skipped opens for the hour after it",
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "02:00",
+            "90m",
+            "2026-03-29",
+            opening("2026-03-29T01:00", "2026-03-29T02:00"),
+            id="what would have half an hour left has the hour that was skipped",
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "02:00",
+            "2h",
+            "2026-03-29",
+            opening("2026-03-29T01:00", "2026-03-29T02:00"),
+            id="from two hours on the local ends say more than the skipped hour",
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "02:10",
+            "5m",
+            "2026-03-29",
+            opening("2026-03-29T01:10", "2026-03-29T01:15"),
+            id="a short one within the skipped hour lasts as long as ever",
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "01:59",
+            "1m",
+            "2026-03-29",
+            opening("2026-03-29T00:59", "2026-03-29T01:00"),
+            id="the minute before the skipped hour is a minute long",
+        ),
+        pytest.param(
+            "Australia/Lord_Howe",
+            "02:00",
+            "30m",
+            "2026-10-04",
+            opening("2026-10-03T15:30", "2026-10-03T16:00"),
+            id="the half hour that Lord Howe skips opens for the half hour after it",
+        ),
+    ],
+)
+def test_a_window_that_begins_in_the_skipped_hour_opens_all_the_same(
+    zone: str, start: str, duration: str, day: str, expected: Occurrence
+) -> None:
+    for schedule in (
+        recurring(SUNDAYS, start, duration, zone),
+        by_cron(f"{start[3:]} {start[:2]} * * SUN", duration, zone),
+    ):
+        found = window(schedule)
+        assert occurrence(found, utc(f"{day}T12:00") - timedelta(days=2)) == expected
 
 
-MINUTE = timedelta(minutes=1)
-# Days on which the clocks change, and ordinary ones.
-NIGHTS = {
-    "Europe/Berlin": ("2026-03-29", "2026-10-25", "2026-06-07"),
-    "America/New_York": ("2026-03-08", "2026-11-01", "2026-06-07"),
-    "Australia/Sydney": ("2026-10-04", "2026-04-05", "2026-06-07"),
-    "Australia/Lord_Howe": ("2026-10-04", "2026-04-05", "2026-06-07"),
-    "America/St_Johns": ("2026-03-08", "2026-11-01", "2026-06-07"),
-}
-
-
-def walked(zone: ZoneInfo, local: datetime, *, late: bool) -> datetime:
-    """Read the clock minute by minute until it shows the local time, or has skipped it."""
-    moment = local.replace(tzinfo=UTC) - timedelta(hours=15)
-    shown: list[datetime] = []
-    skipped = None
-    before = moment.astimezone(zone).replace(tzinfo=None)
-    for _ in range(30 * 60):
-        moment += MINUTE
-        now = moment.astimezone(zone).replace(tzinfo=None)
-        if now == local:
-            shown.append(moment)
-        if before < local < now:
-            skipped = moment - MINUTE + (local - before)
-        before = now
-    if shown:
-        return shown[-1] if late else shown[0]
-    assert skipped is not None
-    return skipped
-
-
+@settings(max_examples=40)
 @given(
     night=st.sampled_from([(zone, day) for zone, days in NIGHTS.items() for day in days]),
-    start=st.integers(0, 24 * 60 - 1),
-    length=st.integers(1, 26 * 60),
+    start=st.integers(0, 24 * 60 - 1) | st.integers(60, 180),
+    length=st.integers(1, 26 * 60) | st.integers(1, 120),
 )
 def test_a_walk_by_the_minute_finds_the_same_ends(
     night: tuple[str, str], start: int, length: int
 ) -> None:
     name, day = night
-    zone = ZoneInfo(name)
     opens = datetime.fromisoformat(day) + start * MINUTE
-    expected = Occurrence(
-        start=walked(zone, opens, late=False),
-        end=walked(zone, opens + length * MINUTE, late=True),
-    )
-    found = window(recurring(SUNDAYS, f"{opens:%H:%M}", f"{length}m", name))
+    expected = walked_opening(ZoneInfo(name), opens, length * MINUTE)
     before = utc(f"{day}T00:00") - timedelta(days=3)
-    following = occurrence(found, before)
-    if expected.start < expected.end:
-        assert following == expected
-    else:  # the window lies in the hour that is skipped
-        assert isinstance(following, Occurrence)
-        assert following.start - expected.start > timedelta(days=6)
+    ruled = window(recurring(SUNDAYS, f"{opens:%H:%M}", f"{length}m", name))
+    assert occurrence(ruled, before) == expected
+    timed = window(by_cron(f"{opens:%M %H} * * SUN", f"{length}m", name))
+    assert occurrence(timed, before) == expected
 
 
 @pytest.mark.parametrize("zone", sorted(NIGHTS))
@@ -219,8 +250,8 @@ def test_minute_by_minute_a_window_holds_from_its_start_to_its_end(zone: str, tu
     created = utc(f"{day}T00:00") - timedelta(days=2)
     found = window(recurring("FREQ=DAILY", "01:15", "1h30m", zone), created_at=created)
     local = datetime.fromisoformat(f"{day}T01:15")
-    start = walked(ZoneInfo(zone), local, late=False)
-    end = walked(ZoneInfo(zone), local + timedelta(minutes=90), late=True)
+    whole = walked_opening(ZoneInfo(zone), local, timedelta(minutes=90))
+    start, end = whole.start, whole.end
     moments = [start + number * MINUTE for number in range(-300, 300)]
-    held = [moment for moment in moments if maintenance((found,), (), moment).holds]
+    held = [moment for moment in moments if maintenance((found,), (), moment).open]
     assert held == [moment for moment in moments if start <= moment < end]

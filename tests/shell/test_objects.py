@@ -257,6 +257,7 @@ def test_a_window_is_read_with_the_day_of_its_creation() -> None:
             "metadata": {
                 "name": "night",
                 "uid": "uid-night",
+                "generation": 1,
                 "creationTimestamp": "2026-01-01T00:00:00Z",
             },
             "spec": {

@@ -11,7 +11,7 @@ def main() -> None:
     try:
         from imchat_operator.cli.app import app  # noqa: PLC0415 -- the libraries are an extra
     except ModuleNotFoundError as error:
-        if error.name not in {"typer", "rich"}:
+        if error.name not in {"icalendar", "rich", "typer"}:
             raise
         sys.exit(f"imchat needs the package {error.name}: pip install 'imchat-operator[cli]'")
     app()

@@ -3,6 +3,7 @@
 import typer
 
 from imchat_operator.cli.simulate import simulate
+from imchat_operator.cli.windows import windows
 
 app = typer.Typer(
     name="imchat",
@@ -11,6 +12,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)
+app.command()(windows)
 
 
 @app.callback()

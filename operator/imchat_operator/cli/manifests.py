@@ -5,8 +5,8 @@ other; other CEL rules of the CRDs are the API server's to check. Every error is
 one sentence that names file and field.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,6 +26,7 @@ from imchat_operator.simulation.replay import Policy
 from imchat_operator.units import Instant
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
+_SHORTEST = timedelta(minutes=1)
 _TIME: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
@@ -57,7 +58,7 @@ def policy_of(path: Path, windows: tuple[Path, ...], start: datetime) -> Policy:
     return Policy(
         cluster=cluster,
         spec=_by_connections(spec),
-        windows=tuple(_window(window, start) for window in windows),
+        windows=tuple(window_of(window, start) for window in windows),
     )
 
 
@@ -75,8 +76,20 @@ def manifest(path: Path, kind: str, api_version: str) -> dict[str, Any]:
     Raises:
         ValueError: one sentence that says what the file has instead.
     """
+    found = documents(path)
+    if len(found) != 1:
+        raise ValueError(f"{path} has {len(found)} objects: put one {kind} into a file of its own")
+    return of_kind(path, found[0], kind, api_version)
+
+
+def documents(path: Path) -> list[Any]:
+    """Return the YAML documents of a file.
+
+    Raises:
+        ValueError: one sentence that says why it can't be read.
+    """
     try:
-        documents = [d for d in yaml.safe_load_all(path.read_text("utf-8")) if d is not None]
+        return [d for d in yaml.safe_load_all(path.read_text("utf-8")) if d is not None]
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -84,11 +97,14 @@ def manifest(path: Path, kind: str, api_version: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise ValueError(f"{path} is no YAML: {where}") from None
-    if len(documents) != 1:
-        raise ValueError(
-            f"{path} has {len(documents)} objects: put one {kind} into a file of its own"
-        )
-    found = documents[0]
+
+
+def of_kind(path: Path, found: Any, kind: str, api_version: str) -> dict[str, Any]:
+    """Return an object, which has to be of a kind.
+
+    Raises:
+        ValueError: it is of another one.
+    """
     has = (found.get("apiVersion"), found.get("kind")) if isinstance(found, dict) else None
     if has != (api_version, kind):
         raise ValueError(f"{path} is no {kind}: it must have apiVersion {api_version}, kind {kind}")
@@ -146,15 +162,45 @@ def _check_order(path: Path, spec: ImChatClusterSpec) -> None:
         )
 
 
-def _window(path: Path, start: datetime) -> Window:
-    found = manifest(path, "MaintenanceWindow", API_VERSION)
+def window_of(path: Path, start: datetime) -> Window:
+    """Return the only MaintenanceWindow of a file.
+
+    Raises:
+        ValueError: one sentence that names the file and the field.
+    """
+    return window(path, manifest(path, "MaintenanceWindow", API_VERSION), start)
+
+
+def window(path: Path, found: Mapping[str, Any], start: datetime) -> Window:
+    """Return a MaintenanceWindow of a file; it counts as created at `start` unless it says when.
+
+    Raises:
+        ValueError: one sentence that names the file and the field.
+    """
     meta = found.get("metadata") or {}
+    spec = valid(path, MaintenanceWindowSpec, found)
+    for fault in faults(spec):
+        raise ValueError(f"{path}: {fault}")
     return Window(
         name=str(meta.get("name", path.stem)),
-        uid=str(path),
+        uid=str(meta.get("uid", path)),
         created_at=_created(path, meta, start),
-        spec=valid(path, MaintenanceWindowSpec, found),
+        spec=spec,
     )
+
+
+def faults(spec: MaintenanceWindowSpec) -> Iterator[str]:
+    """Yield what the CRD's CEL rules would refuse about schedules, with their fields."""
+    for number, schedule in enumerate(spec.schedules):
+        field, once, rule = f"spec.schedules[{number}]", schedule.once, schedule.recurring
+        if (once is None) == (rule is None):
+            yield f"{field}: needs either once or recurring"
+        if once is not None and once.end - once.start < _SHORTEST:
+            yield f"{field}.once.end: must be at least a minute later than start"
+        if rule is not None and (rule.rrule is None) == (rule.cron is None):
+            yield f"{field}.recurring: needs either rrule or cron"
+        if rule is not None and (rule.rrule is None) != (rule.start_time is None):
+            yield f"{field}.recurring.startTime: goes with rrule; cron tells the time of day itself"
 
 
 def _created(path: Path, meta: Mapping[str, Any], start: datetime) -> datetime:

@@ -15,7 +15,7 @@ from imchat_operator.core.permissions import Hold
 from imchat_operator.core.room import can_surge, lacks_room
 from imchat_operator.core.snapshot import Snapshot
 from imchat_operator.core.stage import Facts
-from imchat_operator.models import GROUP, Drain, Mode, Phase, Purpose, Storm
+from imchat_operator.models import GROUP, Drain, Mode, Phase, Purpose, Storm, WindowAction
 from imchat_operator.units import duration_text
 
 _ANNOTATION = f"{GROUP}/pause-healing"
@@ -66,9 +66,10 @@ def objection(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
 
 
 def _window(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
-    if not facts.maintenance.holds or patient.diagnosis.ailment in REQUESTED:
+    window = facts.maintenance.held(WindowAction.HEALING)
+    if not window or patient.diagnosis.ailment in REQUESTED:
         return None
-    return Hold(reason=Reason.HELD_BY_WINDOW, why=facts.maintenance.until)
+    return Hold(reason=Reason.HELD_BY_WINDOW, why=window)
 
 
 def _pause(facts: Facts, patient: Patient, _: Budget) -> Hold | None:

@@ -98,6 +98,19 @@ class Reason(StrEnum):
     WINDOW_SCHEDULED = "WindowScheduled"
     WINDOW_ENDED = "WindowEnded"
     WINDOW_INVALID = "WindowInvalid"
+    MAINTENANCE_SCHEDULED = "MaintenanceScheduled"
+    MAINTENANCE_UPCOMING = "MaintenanceUpcoming"
+    MAINTENANCE_VERIFIED = "MaintenanceVerified"
+    MAINTENANCE_UNHEALTHY = "MaintenanceUnhealthy"
+    NOTICE_GIVEN = "NoticeGiven"
+    SHORT_NOTICE = "ShortNotice"
+    APPROVED = "Approved"
+    APPROVAL_MISSING = "ApprovalMissing"
+    CHECKLIST_COMPLETE = "ChecklistComplete"
+    CHECKLIST_INCOMPLETE = "ChecklistIncomplete"
+    ACTIONS_DEFERRED = "ActionsDeferred"
+    DEFERRAL_EXPIRED = "DeferralExpired"
+    NOTHING_DEFERRED = "NothingDeferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

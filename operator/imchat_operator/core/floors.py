@@ -1,4 +1,4 @@
-"""How small the fleet may be now: minReplicas, a known event, the season, the fallback.
+"""How small the fleet may be now: minReplicas, a known event, a window, the season, the fallback.
 
 A floor only ever raises the size. Each tells whose it is; the highest counts.
 """
@@ -8,9 +8,10 @@ from math import ceil
 
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.load import Load, Utilization
+from imchat_operator.core.openings import Invalid, Occurrence, next_opening
 from imchat_operator.core.scaling import Floor
 from imchat_operator.core.snapshot import Snapshot
-from imchat_operator.core.windows import Invalid, Occurrence, next_opening
+from imchat_operator.core.windows import Maintenance
 from imchat_operator.models import (
     MOST_SLOTS,
     Blindness,
@@ -25,9 +26,12 @@ from imchat_operator.models import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Peaks are kept in thousandths of a gateway.
 _MILLI = 1000
+_NO_WINDOWS = Maintenance()
 
 
-def floor(snapshot: Snapshot, blindness: Blindness | None) -> Floor:
+def floor(
+    snapshot: Snapshot, blindness: Blindness | None, windows: Maintenance = _NO_WINDOWS
+) -> Floor:
     """Return the highest floor; the first of equal ones."""
     spec = snapshot.spec
     own = Floor(
@@ -35,7 +39,13 @@ def floor(snapshot: Snapshot, blindness: Blindness | None) -> Floor:
         reason=Reason.AT_MINIMUM,
         why=f"minReplicas is {spec.min_replicas}",
     )
-    found = [own, *_scheduled(snapshot), *_seasonal(snapshot), *_fallback(snapshot, blindness)]
+    found = [
+        own,
+        *_scheduled(snapshot),
+        *_maintained(snapshot, windows),
+        *_seasonal(snapshot),
+        *_fallback(snapshot, blindness),
+    ]
     return max(found, key=lambda f: f.replicas)
 
 
@@ -74,10 +84,23 @@ def _scheduled(snapshot: Snapshot) -> list[Floor]:
 
 
 def _event_floor(snapshot: Snapshot, schedule: ScheduledCapacity, event: Occurrence) -> Floor:
+    name = f"schedule {schedule.name}"
+    return _floor_until(snapshot, name, schedule.min_replicas, event)
+
+
+def _maintained(snapshot: Snapshot, windows: Maintenance) -> list[Floor]:
+    return [
+        _floor_until(snapshot, f"window {standing.window.name}", wanted, opening)
+        for standing in windows.standings
+        if (wanted := standing.spec.min_replicas) is not None
+        and (opening := standing.prepared) is not None
+    ]
+
+
+def _floor_until(snapshot: Snapshot, name: str, wanted: int, opening: Occurrence) -> Floor:
     most = snapshot.spec.max_replicas
-    wanted = schedule.min_replicas
     clamp = f", maxReplicas is {most}" if wanted > most else ""
-    why = f"schedule {schedule.name} wants {wanted} until {event.end:%Y-%m-%d %H:%M} UTC{clamp}"
+    why = f"{name} wants {wanted} until {opening.end:%Y-%m-%d %H:%M} UTC{clamp}"
     return Floor(replicas=min(wanted, most), reason=Reason.SCHEDULED_CAPACITY, why=why)
 
 

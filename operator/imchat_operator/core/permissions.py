@@ -11,7 +11,7 @@ from imchat_operator.core.resizing import Holds
 from imchat_operator.core.room import can_carry
 from imchat_operator.core.snapshot import Snapshot
 from imchat_operator.core.stage import Facts
-from imchat_operator.models import GROUP, Direction, LastResize, Mode
+from imchat_operator.models import GROUP, Direction, LastResize, Mode, WindowAction
 from imchat_operator.units import duration_text
 
 _ANNOTATIONS = {
@@ -37,7 +37,8 @@ def hold(facts: Facts, direction: Direction, *, rests: bool) -> Hold | None:
         direction: of the change.
         rests: whether a cool-down counts; it does not for a floor.
     """
-    standing = _standing(facts, direction)
+    window = facts.maintenance.held(WindowAction(direction))
+    standing = _standing(facts, direction, window)
     if standing is not None or not rests:
         return standing
     return _cool_down(facts.snapshot, direction)
@@ -49,7 +50,8 @@ def holds(facts: Facts) -> Holds:
     both = facts.owner.rival if mode is Mode.AUTO else f"scaling.mode is {mode}"
 
     def why(direction: Direction) -> str:
-        standing = _standing(facts, direction)
+        window = facts.maintenance.stopped(WindowAction(direction))
+        standing = _standing(facts, direction, window)
         return both or (standing.why if standing else "")
 
     needed = _needed(facts)
@@ -71,9 +73,9 @@ def _needed(facts: Facts) -> tuple[Patient, ...]:
     return () if can_carry(facts, len(staying)) else ill
 
 
-def _standing(facts: Facts, direction: Direction) -> Hold | None:
-    if direction is Direction.DOWN and facts.maintenance.holds:
-        return Hold(reason=Reason.HELD_BY_WINDOW, why=facts.maintenance.until)
+def _standing(facts: Facts, direction: Direction, window: str) -> Hold | None:
+    if window:
+        return Hold(reason=Reason.HELD_BY_WINDOW, why=window)
     reason = _pause(facts.snapshot, direction)
     if reason:
         return Hold(reason=Reason.PAUSED, why=f"{_WORDS[direction]} is paused: {reason}")

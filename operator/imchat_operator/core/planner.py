@@ -21,6 +21,7 @@ from imchat_operator.core import (
     resizing,
     scaling,
     sizing,
+    upkeep,
 )
 from imchat_operator.core.decision import (
     Action,
@@ -37,7 +38,7 @@ from imchat_operator.core.ownership import ownership
 from imchat_operator.core.snapshot import Cluster, Gateway, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
-from imchat_operator.core.verdicts import fallback_notices, maintenance_verdict, verdicts
+from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
     MOST_PENDING,
@@ -90,11 +91,13 @@ def decide(snapshot: Snapshot) -> Decision:
         *pacing.pace_notices(snapshot, slowed, facts.drains),
         *_interruptions(facts),
         *fallback_notices(facts),
+        *upkeep.closing_notices(facts),
     )
-    found = (*verdicts(facts), *size.verdicts, *repairs.verdicts)
+    found = (*verdicts(facts), *upkeep.verdicts(facts), *size.verdicts, *repairs.verdicts)
     after = _status(facts, size, slowed, progress.changed).model_copy(
-        update=_healing_status(repairs, steps)
+        update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
     )
+    after = after.model_copy(update=_healing_status(repairs, steps))
     status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
 
@@ -118,6 +121,8 @@ def _facts(snapshot: Snapshot, target: Target) -> Facts:
     load = highest(loads)
     blind = floors.blindness(snapshot, load)
     history = snapshot.history
+    labels = snapshot.cluster.labels
+    windows = maintenance(snapshot.windows, labels, snapshot.now, history.deferrals)
     restarts = healing.restarts(snapshot)
     found = healing.patients(snapshot, frozenset(d.uid for d in history.drains), restarts)
     health = healing.health(snapshot, target, found)
@@ -125,12 +130,12 @@ def _facts(snapshot: Snapshot, target: Target) -> Facts:
         id=decision_id(snapshot.cluster.uid, snapshot.now),
         snapshot=snapshot,
         target=target,
-        maintenance=maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now),
+        maintenance=windows,
         owner=ownership(snapshot, target),
         loads=loads,
         load=load,
         blindness=blind,
-        floor=floors.floor(snapshot, blind),
+        floor=floors.floor(snapshot, blind, windows),
         running=scaling.streaks(
             snapshot.spec, target.replicas, history.streaks, load, snapshot.sampled_at
         ),
@@ -287,12 +292,14 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
             Verdict(type=kind, status="Unknown", reason=Reason.WAITING, message=waits)
             for kind in ("MetricsAvailable", "Scaling", "Healing")
         ),
-        maintenance_verdict(found),
+        upkeep.maintenance_verdict(found),
     )
     after = ImChatClusterStatus(
         observed_generation=snapshot.cluster.generation,
         observed_at=snapshot.now,
         peaks=snapshot.history.peaks,  # what took a season to learn
+        window=upkeep.shown(found),
+        deferrals=snapshot.history.deferrals,
         repairs_begun=snapshot.history.repairs_begun,
         remediations=snapshot.history.remediations,
     )

@@ -21,6 +21,7 @@ from imchat_operator.models import (
     Purpose,
     RebalanceMode,
     Scaling,
+    WindowAction,
 )
 
 # An excess below this share of the average, or of a gateway's capacity, in percent, is not worth
@@ -103,12 +104,16 @@ def rebalanced(facts: Facts) -> Part:
     why = _objection(facts)
     was_on = bool(donors(facts.snapshot.history.drains))
     is_on = len(others) < len(facts.drains)
+    window = facts.maintenance.held(WindowAction.REBALANCE)
     if is_on and why:
         return _told(others, facts, Reason.REBALANCE_STOPPED, f"connections stay: {why}")
     if was_on and not is_on:
         return _told(others, facts, Reason.REBALANCED, f"now {_spread(facts.snapshot)}")
     if is_on or why:
         return Part(drains=facts.drains)
+    if window:
+        is_wanted = bool(_donors(facts))
+        return Part(drains=facts.drains, held=(WindowAction.REBALANCE,) if is_wanted else ())
     return _begun(facts)
 
 
@@ -128,8 +133,8 @@ def _objection(facts: Facts) -> str:
         return "rebalance.mode is Off"
     if scaling.mode is not Mode.AUTO:
         return f"scaling.mode is {scaling.mode}"
-    if facts.maintenance.holds:
-        return facts.maintenance.until
+    if donors(facts.drains) and (window := facts.maintenance.stopped(WindowAction.REBALANCE)):
+        return window
     if isinstance(facts.load, Unknown):
         return f"the load is not known: {facts.load.why}"
     if facts.ill or any(d.purpose is not Purpose.REBALANCE for d in facts.moving):

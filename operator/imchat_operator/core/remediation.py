@@ -31,6 +31,7 @@ from imchat_operator.models import (
     Purpose,
     Remediation,
     Suspect,
+    WindowAction,
 )
 
 _NAMED = 8
@@ -78,7 +79,13 @@ def repaired(facts: Facts) -> Repairs:
         suspects=tuple(suspects)[:MOST_SUSPECTS],
         begun=this.spent.begun,
         remediations=remediations,
+        held=_waiting(this),
     )
+
+
+def _waiting(this: _Round) -> tuple[WindowAction, ...]:
+    is_window = any(hold.reason is Reason.HELD_BY_WINDOW for _, hold in this.held)
+    return (WindowAction.HEALING,) if is_window else ()
 
 
 def _treated(this: _Round, patient: Patient) -> _Round:

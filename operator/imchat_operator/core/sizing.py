@@ -17,6 +17,7 @@ from imchat_operator.models import (
     Resize,
     ScaleDownRule,
     ScaleUpRule,
+    WindowAction,
 )
 from imchat_operator.units import duration_text
 
@@ -144,7 +145,8 @@ def _grow(facts: Facts, size: Size, held: Hold | None) -> Part:
         size = size.clamped(most, Reason.STEP_LIMITED, why)
     if held is not None:
         wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
-        return _stay(facts, held.reason, f"{held.why}; {wish}")
+        stay = _stay(facts, held.reason, f"{held.why}; {wish}")
+        return replace(stay, held=_waiting_for_window(held, WindowAction.SCALE_UP))
     if facts.snapshot.spec.scaling.mode is Mode.RECOMMEND:
         return _recommended(facts, size)
     resize = _resize(facts, size)
@@ -185,7 +187,8 @@ def _shrink(facts: Facts, load: Utilization, size: Size) -> Part:
     wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
     held = hold(facts, Direction.DOWN, rests=True) or _unrest(facts)
     if held is not None:
-        return _stay(facts, held.reason, f"{held.why}: {wish}")
+        stay = _stay(facts, held.reason, f"{held.why}: {wish}")
+        return replace(stay, held=_waiting_for_window(held, WindowAction.SCALE_DOWN))
     if replicas - size.replicas > policy.max_step.scale_down:
         why = f"maxStep.scaleDown is {policy.max_step.scale_down}"
         least = replicas - policy.max_step.scale_down
@@ -201,6 +204,10 @@ def _shrink(facts: Facts, load: Utilization, size: Size) -> Part:
     return (
         _recommended(facts, fitting) if policy.mode is Mode.RECOMMEND else _shrunk(facts, fitting)
     )
+
+
+def _waiting_for_window(held: Hold, action: WindowAction) -> tuple[WindowAction, ...]:
+    return (action,) if held.reason is Reason.HELD_BY_WINDOW else ()
 
 
 def _unrest(facts: Facts) -> Hold | None:

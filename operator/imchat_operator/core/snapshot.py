@@ -3,7 +3,7 @@
 The shell fills a Snapshot on every pass, the replay from a trace. `now` is a field like any other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -12,6 +12,7 @@ from imchat_operator.models import (
     ImChatClusterSpec,
     ImChatClusterStatus,
     MaintenanceWindowSpec,
+    MaintenanceWindowStatus,
 )
 
 
@@ -267,6 +268,13 @@ class Window:
     uid: str
     created_at: datetime
     spec: MaintenanceWindowSpec
+    generation: int = 1
+    status: MaintenanceWindowStatus = field(default_factory=MaintenanceWindowStatus)
+
+    @property
+    def subject(self) -> Subject:
+        """The object as Events refer to it."""
+        return Subject(kind="MaintenanceWindow", name=self.name, uid=self.uid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

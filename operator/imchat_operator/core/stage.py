@@ -28,6 +28,7 @@ from imchat_operator.models import (
     Restarts,
     Storm,
     Streak,
+    WindowAction,
 )
 
 
@@ -41,6 +42,7 @@ class Part:
     drains: tuple[Drain, ...] = ()
     resize: Resize | None = None
     recommendation: Recommendation | None = None
+    held: tuple[WindowAction, ...] = ()  # what a maintenance window keeps from beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

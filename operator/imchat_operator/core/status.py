@@ -38,8 +38,13 @@ _ANNOUNCED = {
     Reason.CAPACITY_PRESSURE: ("Warning", True),
     Reason.CAPACITY_SUFFICIENT: ("Normal", False),
     Reason.WINDOW_INVALID: ("Warning", True),
-    Reason.WINDOW_SCHEDULED: ("Normal", True),
     Reason.WINDOW_ENDED: ("Normal", False),
+    Reason.SHORT_NOTICE: ("Warning", True),
+    Reason.APPROVED: ("Normal", True),
+    Reason.APPROVAL_MISSING: ("Warning", True),
+    Reason.CHECKLIST_INCOMPLETE: ("Warning", True),
+    Reason.CHECKLIST_COMPLETE: ("Normal", False),
+    Reason.DEFERRAL_EXPIRED: ("Warning", True),
 }
 
 

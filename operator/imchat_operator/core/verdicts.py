@@ -1,10 +1,9 @@
-"""What no stage decides about: Ready, metrics, capacity, maintenance; and the fallback's Events."""
+"""What no stage decides about: Ready, metrics, capacity; and the fallback's Events."""
 
 from imchat_operator.core import floors
 from imchat_operator.core.decision import Notice, Reason, Verdict
 from imchat_operator.core.load import Unknown, Utilization, donors
 from imchat_operator.core.stage import Facts
-from imchat_operator.core.windows import Maintenance
 from imchat_operator.models import FallbackBehavior, MetricsSource
 from imchat_operator.units import duration_text
 
@@ -19,7 +18,6 @@ def verdicts(facts: Facts) -> tuple[Verdict, ...]:
         _metrics(facts),
         _pressure(facts),
         *_dependencies(facts),
-        maintenance_verdict(facts.maintenance),
     )
 
 
@@ -122,14 +120,3 @@ def fallback_notices(facts: Facts) -> tuple[Notice, ...]:
         message = f"the source answers again: {now_known}"
         return (cluster.notice(Reason.FALLBACK_DEACTIVATED, message),)
     return ()
-
-
-def maintenance_verdict(found: Maintenance) -> Verdict:
-    """Return the condition that tells which window holds a cluster."""
-    kind = "MaintenanceActive"
-    if found.holds:
-        message = f"{found.until}: healing and scaling down wait, scaling up does not"
-        return Verdict(type=kind, status="True", reason=Reason.WINDOW_OPEN, message=message)
-    change = found.next_change
-    message = f"the next window opens at {change:%Y-%m-%d %H:%M} UTC" if change else "no window"
-    return Verdict(type=kind, status="False", reason=Reason.WINDOW_CLOSED, message=message)

@@ -1,115 +1,104 @@
 """Maintenance windows: when they are open, and what they hold.
 
-A recurring window is computed from both local ends in its zone, never from an offset:
-a window from 02:00 to 06:00 lasts 3 or 5 hours on the nights when the clocks change.
-- A local time that the spring change skips means the same time by the clock before the change
-  (02:30 becomes 03:30).
-- A local time that the autumn change repeats means the first one for the start, the second one for
-  the end, so that the window never closes early.
-The rule counts from the day the window was created (INTERVAL, COUNT).
+An action is held if an open Silence window names it, or if Permit windows name it and none of those
+is open; Silence beats Permit, an exclusion closes either, and a window that has kept an action
+waiting for its `maxDeferral` holds that action no longer.
+
+What does nothing: a window that can't be computed, one that never opens again, an Emergency that
+nobody approved, and any window outside its `validFrom` and `validUntil`. An open Emergency that
+permits lets an action go on; while it is closed nothing waits for it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from itertools import islice
 
-from imchat_operator.core import recurrence
-from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.openings import Invalid, Occurrence
 from imchat_operator.core.snapshot import Window
-from imchat_operator.core.status import conditions
+from imchat_operator.core.window_openings import is_approved, opened, utc
 from imchat_operator.models import (
-    MaintenanceWindowStatus,
-    Recurring,
-    Schedule,
-    WindowState,
+    Deferral,
+    Effect,
+    MaintenanceWindowSpec,
+    Overrun,
+    WindowAction,
+    WindowType,
     matches,
 )
-
-# Furthest look ahead: a window that opens later counts as ended.
-_HORIZON = timedelta(days=3653)
-# More than any clock was ever moved by.
-_LARGEST_SHIFT = timedelta(days=2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Occurrence:
-    """One opening: from `start` up to, and not including, `end`."""
-
-    start: datetime
-    end: datetime
+from imchat_operator.units import duration_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invalid:
-    """A window that can't be computed: the field, and what is wrong with it."""
+class Standing:
+    """A window that counts for a cluster: its opening now, and the next one."""
 
-    field: str
-    why: str
+    window: Window
+    now: datetime
+    current: Occurrence | None
+    following: Occurrence | None
 
+    @property
+    def spec(self) -> MaintenanceWindowSpec:
+        """The window's spec."""
+        return self.window.spec
 
-def occurrence(window: Window, now: datetime) -> Occurrence | Invalid | None:
-    """Return the opening that `now` lies in, or else the next one; None if there is none."""
-    found: list[Occurrence] = []
-    for number, schedule in enumerate(window.spec.schedules):
-        match next_opening(schedule, window.created_at, now):
-            case Invalid(field=field, why=why):
-                return Invalid(field=f"spec.schedules[{number}].{field}", why=why)
-            case Occurrence() as found_one:
-                found.append(found_one)
-    return min(found, default=None)
+    @property
+    def until(self) -> str:
+        """Until when it is open, in words; empty where it is not."""
+        return utc(self.current.end) if self.current else ""
 
+    @property
+    def holds(self) -> str:
+        """Who holds, and until when, in words."""
+        return f"window {self.window.name} holds it until {self.until}"
 
-@lru_cache(maxsize=1024)  # a pass asks several times, and a rule is walked from its first day
-def next_opening(
-    schedule: Schedule, created_at: datetime, now: datetime
-) -> Occurrence | Invalid | None:
-    """Return the opening of a schedule that `now` lies in, or else the next one.
+    @property
+    def prepared(self) -> Occurrence | None:
+        """The opening that is open, or whose gateways have to be there by now."""
+        ahead = self.following
+        if self.current is None and ahead and ahead.start - self.now <= self.spec.prepare:
+            return ahead
+        return self.current
 
-    Args:
-        schedule: once, or by a rule.
-        created_at: when the object that has the schedule was made; a rule counts from that day.
-        now: a moment.
-    """
-    if schedule.recurring is not None:
-        return _recurrence(schedule.recurring, created_at, now)
-    if schedule.once is not None and now < schedule.once.end:
-        return Occurrence(start=schedule.once.start, end=schedule.once.end)
-    return None
+    def is_in_cutoff(self) -> bool:
+        """Whether it is so late that nothing more begins before a boundary."""
+        edge = self.current if self.spec.effect is Effect.PERMIT else self.following
+        if edge is None or not self.spec.start_cutoff:
+            return False
+        end = edge.end if self.spec.effect is Effect.PERMIT else edge.start
+        return end - self.now <= self.spec.start_cutoff
 
+    def is_expired(self, action: WindowAction, deferrals: tuple[Deferral, ...]) -> bool:
+        """Whether it has kept an action waiting for as long as it may."""
+        since = next((d.since for d in deferrals if d.action is action), None)
+        return since is not None and self.now - since >= self.spec.max_deferral
 
-def _recurrence(
-    rule: Recurring, created_at: datetime, now: datetime
-) -> Occurrence | Invalid | None:
-    try:
-        zone = ZoneInfo(rule.time_zone)
-    except (KeyError, ValueError, OSError):  # an unreadable zone file is an OSError
-        why = f"{rule.time_zone!r} is no time zone that this operator knows"
-        return Invalid(field="recurring.timeZone", why=why)
-    opens = time.fromisoformat(rule.start_time)
-    first = datetime.combine(created_at.astimezone(zone).date(), opens)
-    local_now = now.astimezone(zone).replace(tzinfo=None)
-    try:
-        starts = recurrence.days(rule.rrule, first, local_now + _HORIZON, zone)
-    except ValueError as error:
-        return Invalid(field="recurring.rrule", why=str(error))
-    openings = (
-        Occurrence(
-            start=_instant(start, zone, late=False),
-            end=_instant(start + rule.duration, zone, late=True),
-        )
-        for start in starts
-        if start > local_now - rule.duration - _LARGEST_SHIFT  # others are over: spare the zone
-    )
-    return next((o for o in openings if o.start < o.end and now < o.end), None)
+    def is_restricting(self) -> bool:
+        """Whether actions wait for it: a planned Permit window that is valid by now."""
+        begins = self.spec.valid_from
+        is_planned = self.spec.type is WindowType.PLANNED
+        return is_planned and (begins is None or begins <= self.now)
 
+    def changes(self, deferrals: tuple[Deferral, ...]) -> Iterator[datetime]:
+        """Yield the moments at which what it holds may change."""
+        spec = self.spec
+        if self.current is not None:
+            yield self.current.end
+            yield self.current.end - spec.start_cutoff
+        if self.following is not None:
+            yield self.following.start
+            yield self.following.start - spec.start_cutoff
+            if spec.min_replicas is not None:
+                yield self.following.start - spec.prepare
+        if spec.valid_from is not None:
+            yield spec.valid_from
+        yield from (d.since + spec.max_deferral for d in deferrals if d.action in self.actions)
 
-def _instant(local: datetime, zone: ZoneInfo, *, late: bool) -> datetime:
-    early_one = local.replace(tzinfo=zone, fold=0)
-    late_one = local.replace(tzinfo=zone, fold=1)
-    repeated = (early_one.utcoffset() or timedelta()) > (late_one.utcoffset() or timedelta())
-    chosen = late_one if late and repeated else early_one
-    return chosen.astimezone(UTC)
+    @property
+    def actions(self) -> tuple[WindowAction, ...]:
+        """What it holds."""
+        return self.spec.held_actions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,79 +106,133 @@ class Maintenance:
     """What the windows of a cluster mean now.
 
     Attributes:
-        open: the open windows with their openings, the one that closes last first.
-        next_change: when any window opens or closes next; None if never.
+        standings: the windows that count, the open one that closes last first.
+        deferrals: the actions that wait by now.
+        next_change: when what is held may change next; None if never.
     """
 
-    open: tuple[tuple[Window, Occurrence], ...] = ()
+    standings: tuple[Standing, ...] = ()
+    deferrals: tuple[Deferral, ...] = ()
     next_change: datetime | None = None
 
     @property
-    def holds(self) -> bool:
-        """Whether healing and scale-down are held. Scaling up never is."""
-        return bool(self.open)
+    def open(self) -> tuple[Standing, ...]:
+        """The open windows, the one that closes last first."""
+        return tuple(s for s in self.standings if s.current is not None)
 
-    @property
-    def until(self) -> str:
-        """Who holds, and until when, in words."""
-        window, opening = self.open[0]
-        return f"window {window.name} holds it until {_utc(opening.end)}"
+    def held(self, action: WindowAction) -> str:
+        """Return why an action may not begin: which window, and until when; empty if it may."""
+        return self._silenced(action) or self._awaited(action)
+
+    def stopped(self, action: WindowAction) -> str:
+        """Return why an action that is under way has to be undone; empty if it goes on."""
+        for standing in self.open:
+            is_strict = standing.spec.overrun is Overrun.UNDO
+            if is_strict and self._counts(standing, action, Effect.SILENCE):
+                return standing.holds
+        permits = self._permits(action)
+        if any(p.current is not None for p in permits):
+            return ""
+        strict = [p for p in permits if p.spec.overrun is Overrun.UNDO]
+        return self._waits_for(strict, action)
+
+    def is_expired(self, action: WindowAction) -> bool:
+        """Whether a window has kept an action waiting for as long as it may."""
+        naming = [s for s in self.standings if action in s.actions]
+        return any(s.is_expired(action, self.deferrals) for s in naming)
+
+    def _silenced(self, action: WindowAction) -> str:
+        for standing in self.standings:
+            if not self._counts(standing, action, Effect.SILENCE):
+                continue
+            if standing.current is not None:
+                return standing.holds
+            if standing.is_in_cutoff() and standing.following is not None:
+                cutoff = duration_text(standing.spec.start_cutoff)
+                opens = utc(standing.following.start)
+                return (
+                    f"window {standing.window.name} opens at {opens}: "
+                    f"nothing begins in the {cutoff} before"
+                )
+        return ""
+
+    def _awaited(self, action: WindowAction) -> str:
+        permits = self._permits(action)
+        if any(p.current is not None and not p.is_in_cutoff() for p in permits):
+            return ""
+        for standing in permits:
+            if standing.current is not None and self._restricts(standing, action):
+                cutoff = duration_text(standing.spec.start_cutoff)
+                closes = utc(standing.current.end)
+                return (
+                    f"window {standing.window.name} closes at {closes}: "
+                    f"nothing begins in its last {cutoff}"
+                )
+        return self._waits_for(permits, action)
+
+    def _waits_for(self, permits: list[Standing], action: WindowAction) -> str:
+        awaited = [
+            (p.following.start, p.window.name)
+            for p in permits
+            if p.following is not None and self._restricts(p, action)
+        ]
+        if not awaited:
+            return ""
+        opens, name = min(awaited)
+        return f"it waits for window {name}, which opens at {utc(opens)}"
+
+    def _permits(self, action: WindowAction) -> list[Standing]:
+        permits = [s for s in self.standings if s.spec.effect is Effect.PERMIT]
+        return [s for s in permits if action in s.actions]
+
+    def _restricts(self, permit: Standing, action: WindowAction) -> bool:
+        return permit.is_restricting() and self._counts(permit, action, Effect.PERMIT)
+
+    def _counts(self, standing: Standing, action: WindowAction, effect: Effect) -> bool:
+        return (
+            standing.spec.effect is effect
+            and action in standing.actions
+            and not standing.is_expired(action, self.deferrals)
+        )
 
 
 def maintenance(
-    windows: tuple[Window, ...], labels: tuple[tuple[str, str], ...], now: datetime
+    windows: tuple[Window, ...],
+    labels: tuple[tuple[str, str], ...],
+    now: datetime,
+    deferrals: tuple[Deferral, ...] = (),
 ) -> Maintenance:
-    """Return what the windows that select a cluster with these labels mean at `now`.
-
-    A window that can't be computed holds nothing; its own condition says so.
-    """
-    openings = [
-        (window, opening)
-        for window in windows
-        if matches(window.spec.cluster_selector, labels)
-        and isinstance(opening := occurrence(window, now), Occurrence)
-    ]
-    is_open = [(window, opening) for window, opening in openings if opening.start <= now]
-    changes = [opening.end if opening.start <= now else opening.start for _, opening in openings]
+    """Return what the windows that select a cluster with these labels mean at `now`."""
+    selected = [w for w in windows if matches(w.spec.cluster_selector, labels)]
+    standings = [s for w in selected if (s := _standing(w, now)) is not None]
+    changes = [c for s in standings for c in s.changes(deferrals) if c > now]
     return Maintenance(
-        open=tuple(sorted(is_open, key=lambda pair: (-pair[1].end.timestamp(), pair[0].name))),
+        standings=tuple(sorted(standings, key=_rank)),
+        deferrals=deferrals,
         next_change=min(changes, default=None),
     )
 
 
-def window_status(
-    window: Window, before: MaintenanceWindowStatus, generation: int, now: datetime
-) -> MaintenanceWindowStatus:
-    """Return where a window stands at `now`."""
-    opening = occurrence(window, now)
-    match opening:
-        case Invalid():
-            state, reason = WindowState.INVALID, Reason.WINDOW_INVALID
-            message = f"{opening.field}: {opening.why}"
-        case None:
-            state, reason = WindowState.ENDED, Reason.WINDOW_ENDED
-            message = "it does not open again"
-        case Occurrence() if opening.start <= now:
-            state, reason = WindowState.OPEN, Reason.WINDOW_OPEN
-            message = f"healing and scaling down are held until {_utc(opening.end)}"
-        case Occurrence():
-            state, reason = WindowState.SCHEDULED, Reason.WINDOW_SCHEDULED
-            message = f"opens at {_utc(opening.start)} and closes at {_utc(opening.end)}"
-    verdict = Verdict(
-        type="Valid",
-        status="False" if state is WindowState.INVALID else "True",
-        reason=reason,
-        message=message,
-    )
-    times = opening if isinstance(opening, Occurrence) else None
-    return MaintenanceWindowStatus(
-        observed_generation=generation,
-        state=state,
-        opens=times.start if times else None,
-        closes=times.end if times else None,
-        conditions=conditions(before.conditions, (verdict,), generation, now),
+def _standing(window: Window, now: datetime) -> Standing | None:
+    found = opened(window, now)
+    if isinstance(found, Invalid) or not is_approved(window.spec):
+        return None
+    ahead = tuple(islice(found, 2))
+    if not ahead:
+        return None
+    is_open = ahead[0].start <= now
+    following = ahead[1:] if is_open else ahead[:1]
+    return Standing(
+        window=window,
+        now=now,
+        current=ahead[0] if is_open else None,
+        following=following[0] if following else None,
     )
 
 
-def _utc(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+def _rank(standing: Standing) -> tuple[float, float, str]:
+    """Sort the open windows first, by their ends, the others by their starts."""
+    if standing.current is not None:
+        return (0, -standing.current.end.timestamp(), standing.window.name)
+    opens = standing.following.start.timestamp() if standing.following else 0
+    return (1, opens, standing.window.name)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from imchat_operator.models.base import Condition, Model
 from imchat_operator.models.scaling import Direction
+from imchat_operator.models.window import WindowAction
 from imchat_operator.units import Instant
 
 # Parts that a season is divided into, each with the peak seen in it.
@@ -162,6 +163,14 @@ class Peak(Model):
     before: int = Field(0, ge=0, description="The same, one season earlier.")
 
 
+class Deferral(Model):
+    """An action that a maintenance window keeps waiting."""
+
+    action: WindowAction
+    since: Instant = Field(description="When it was first wanted, and held.")
+    last: Instant = Field(description="When it was last known to wait, to the hour.")
+
+
 class Remediation(Model):
     """A repair that is over: what it took, and what came of it."""
 
@@ -243,4 +252,6 @@ class ImChatClusterStatus(Model):
     pacing: Pacing | None = None
     blindness: Blindness | None = Field(None, description="Set while the load is not known.")
     peaks: tuple[Peak, ...] = Field((), max_length=MOST_SLOTS)
+    window: str = Field("", max_length=253, description="The maintenance window that holds it.")
+    deferrals: tuple[Deferral, ...] = Field((), max_length=5)
     pending_events: tuple[PendingEvent, ...] = Field((), max_length=MOST_PENDING)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from imchat_operator.models.base import Model, validations
-from imchat_operator.models.window import Schedule
+from imchat_operator.models.schedule import Schedule
 from imchat_operator.units import Duration, Percent, PositiveDuration, Quantity
 
 

@@ -1,95 +1,58 @@
-"""MaintenanceWindow, spec and status."""
+"""MaintenanceWindow, spec: when people work on the clusters, and what holds still meanwhile."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from imchat_operator.models.base import Condition, Model, validations
-from imchat_operator.units import Instant, PositiveDuration
+from imchat_operator.models.base import Model, validations
+from imchat_operator.models.schedule import Exclusion, Schedule
+from imchat_operator.units import Duration, Instant, PositiveDuration
 
 
-class Once(Model):
-    """One occurrence."""
+class WindowType(StrEnum):
+    """Whether a window is announced beforehand, or approved in a hurry."""
 
-    model_config = ConfigDict(
-        json_schema_extra=validations(
-            {
-                "rule": "timestamp(self.start) < timestamp(self.end)",
-                "message": "end must be later than start",
-                "fieldPath": ".end",
-            }
-        )
-    )
-
-    start: Instant = Field(description="When it opens, with its offset.")
-    end: Instant = Field(description="When it closes, with its offset.")
+    PLANNED = "Planned"
+    EMERGENCY = "Emergency"
 
 
-_TIME_ZONE_RULES = validations(
-    {
-        "rule": "self.matches('^[A-Za-z]') && self != 'Local'",
-        "message": "must be the name of an IANA time zone, such as Europe/Berlin or UTC",
-    },
-    {
-        "rule": "!(self.matches('^[A-Za-z]')) "
-        "|| timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
-        "message": "must be the name of an IANA time zone, such as Europe/Berlin or UTC",
-    },
-)
+class Effect(StrEnum):
+    """Which of two things a window is."""
+
+    SILENCE = "Silence"
+    PERMIT = "Permit"
 
 
-class Recurring(Model):
-    """Occurrences by a rule, in local time: 02:00 stays 02:00 when the clocks change."""
+class WindowAction(StrEnum):
+    """What a window can hold."""
 
-    rrule: str = Field(
-        max_length=256,
-        description="RFC 5545 recurrence rule of the days, such as FREQ=MONTHLY;BYDAY=1SU.",
-        json_schema_extra=validations(
-            {
-                "rule": "self.matches('^(.*;)?FREQ=(YEARLY|MONTHLY|WEEKLY|DAILY)(;.*)?$')",
-                "message": "must name FREQ=DAILY, WEEKLY, MONTHLY or YEARLY, "
-                "such as FREQ=MONTHLY;BYDAY=1SU",
-            },
-            {
-                "rule": "!self.matches('(DTSTART|BYHOUR|BYMINUTE|BYSECOND)')",
-                "message": "must not name DTSTART, BYHOUR, BYMINUTE or BYSECOND: "
-                "the time of day is startTime",
-            },
-        ),
-    )
-    start_time: str = Field(
-        max_length=5,
-        description="Local time of day at which it opens, such as 02:00.",
-        json_schema_extra=validations(
-            {
-                "rule": "self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')",
-                "message": "must be a time of day from 00:00 to 23:59",
-            }
-        ),
-    )
-    duration: PositiveDuration = Field(
-        description="How long it is open by the local clock, such as 4h."
-    )
-    time_zone: str = Field(
-        max_length=64, description="IANA time zone.", json_schema_extra=_TIME_ZONE_RULES
-    )
+    HEALING = "Healing"
+    SCALE_UP = "ScaleUp"
+    SCALE_DOWN = "ScaleDown"
+    REBALANCE = "Rebalance"
+    ROLLOUT = "Rollout"
 
 
-class Schedule(Model):
-    """When the window is open: once, or by a rule."""
+DEFAULT_ACTIONS = {
+    Effect.SILENCE: (WindowAction.HEALING, WindowAction.SCALE_DOWN, WindowAction.REBALANCE),
+    Effect.PERMIT: (WindowAction.SCALE_DOWN, WindowAction.REBALANCE),
+}
 
-    model_config = ConfigDict(
-        json_schema_extra=validations(
-            {
-                "rule": "has(self.once) != has(self.recurring)",
-                "message": "needs either once or recurring",
-            }
-        )
-    )
 
-    once: Once | None = None
-    recurring: Recurring | None = None
+class Overrun(StrEnum):
+    """What becomes of an action that is under way when its time is over."""
+
+    FINISH = "Finish"
+    UNDO = "Undo"
+
+
+class NoticePolicy(StrEnum):
+    """What becomes of an opening that was declared too late."""
+
+    WARN = "Warn"
+    REQUIRE = "Require"
 
 
 class ClusterSelector(Model):
@@ -98,34 +61,150 @@ class ClusterSelector(Model):
     match_labels: dict[str, str] = Field({}, description="Labels that a cluster must have.")
 
 
+class Approval(Model):
+    """Who lets an emergency go ahead; the policies see to it that nobody else is named."""
+
+    approved_by: str = Field(
+        min_length=1, max_length=253, description="The user who sets this, by the API's own name."
+    )
+    at: Instant | None = Field(None, description="When, for the record.")
+
+
+class ChecklistItem(Model):
+    """One thing to have done before a window opens."""
+
+    name: str = Field(min_length=1, max_length=63, description="What, such as rollback plan.")
+    required: bool = Field(default=True, description="Whether it is missed when the window opens.")
+    done: bool = Field(default=False, description="Whether it is done.")
+
+
+_JUSTIFIED = {
+    "rule": "self.type != 'Emergency' || (has(self.reason) && self.reason != '' "
+    "&& has(self.ticket) && self.ticket != '')",
+    "message": "an Emergency needs reason and ticket",
+    "fieldPath": ".reason",
+}
+_AUTHORED = {
+    "rule": "self.type != 'Emergency' || (has(self.requestedBy) && self.requestedBy != '')",
+    "message": "an Emergency needs requestedBy: your own user name, as kubectl auth whoami "
+    "tells it",
+    "fieldPath": ".requestedBy",
+}
+_EXPIRING = {
+    "rule": "self.type != 'Emergency' || (size(self.schedules) == 1 "
+    "&& has(self.schedules[0].once) && timestamp(self.schedules[0].once.end) "
+    "- timestamp(self.schedules[0].once.start) <= duration('8h'))",
+    "message": "an Emergency is one schedule with once, of at most 8h",
+    "fieldPath": ".schedules",
+}
+_VALID_FROM_UNTIL = {
+    "rule": "!has(self.validFrom) || !has(self.validUntil) "
+    "|| timestamp(self.validFrom) < timestamp(self.validUntil)",
+    "message": "validUntil must be later than validFrom",
+    "fieldPath": ".validUntil",
+}
+_GROWTH_NEVER_WAITS = {
+    "rule": "self.effect != 'Permit' || !self.actions.exists(a, a == 'ScaleUp')",
+    "message": "ScaleUp disrupts nobody and must not wait for a Permit window: remove it",
+    "fieldPath": ".actions",
+}
+_TYPE_STAYS = {
+    "rule": "self.type == oldSelf.type",
+    "message": "type must stay as it is: delete the window and create another",
+    "fieldPath": ".type",
+}
+
+
 class MaintenanceWindowSpec(Model):
     """A time in which people work on the clusters and automation holds still."""
 
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            _JUSTIFIED,
+            _AUTHORED,
+            _EXPIRING,
+            _VALID_FROM_UNTIL,
+            _GROWTH_NEVER_WAITS,
+            _TYPE_STAYS,
+        )
+    )
+
+    type: WindowType = Field(
+        WindowType.PLANNED,
+        description="Planned: announced beforehand. Emergency: at once, needs reason, ticket, "
+        "requestedBy and approval, and is over 8h after its start at the latest.",
+    )
+    effect: Effect = Field(
+        Effect.SILENCE,
+        description="Silence: the actions are held while it is open. "
+        "Permit: the actions wait until it is open.",
+    )
+    actions: tuple[WindowAction, ...] = Field(
+        (),
+        max_length=5,
+        description="What it holds. Without it: Healing, ScaleDown and Rebalance for Silence; "
+        "ScaleDown and Rebalance for Permit.",
+    )
     cluster_selector: ClusterSelector = Field(
         ClusterSelector(), description="Clusters it is for; without labels, all of the namespace."
     )
     schedules: tuple[Schedule, ...] = Field(
         min_length=1, max_length=16, description="Open while any of these is."
     )
+    exclusions: tuple[Exclusion, ...] = Field(
+        (), max_length=64, description="Days on which it stays closed, whatever schedules say."
+    )
+    valid_from: Instant | None = Field(None, description="It does nothing before.")
+    valid_until: Instant | None = Field(None, description="It does nothing from then on.")
+    min_replicas: int | None = Field(
+        None, ge=1, le=1000, description="The fleet is not smaller while it is open."
+    )
+    prepare: Duration = Field(
+        timedelta(minutes=15), description="How long before it opens minReplicas are there."
+    )
+    max_deferral: PositiveDuration = Field(
+        timedelta(hours=840),
+        description="Longest time that it keeps an action waiting; then the action goes on.",
+    )
+    start_cutoff: Duration = Field(
+        timedelta(),
+        description="How long before its time ends an action may no longer begin: before a "
+        "Permit window closes, before a Silence window opens.",
+    )
+    overrun: Overrun = Field(
+        Overrun.UNDO,
+        description="What becomes of a scale-down or rebalance under way when its time ends: "
+        "Finish or Undo. A repair is always finished.",
+    )
+    notice: tuple[PositiveDuration, ...] = Field(
+        (timedelta(hours=168), timedelta(hours=24), timedelta(hours=1)),
+        max_length=8,
+        description="How long ahead it is announced; the longest is the notice that is due.",
+    )
+    notice_policy: NoticePolicy = Field(
+        NoticePolicy.WARN,
+        description="When it is declared too late for the longest notice. Warn: it opens all the "
+        "same. Require: that opening is skipped.",
+    )
+    checklist: tuple[ChecklistItem, ...] = Field(
+        (), max_length=32, description="What should be done before it opens; it opens anyway."
+    )
+    reason: str = Field("", max_length=512, description="Why; it is shown.")
+    ticket: str = Field("", max_length=128, description="Where it is tracked, such as CHG-1234.")
+    requested_by: str = Field(
+        "",
+        max_length=253,
+        description="Who asks for an Emergency, by the API's own user name; the policies see to "
+        "it that it is the user who wrote it last.",
+    )
+    approval: Approval | None = Field(
+        None, description="Set by a user with the verb approve on maintenancewindows."
+    )
 
-
-class WindowState(StrEnum):
-    """Where a window stands now."""
-
-    SCHEDULED = "Scheduled"
-    OPEN = "Open"
-    ENDED = "Ended"
-    INVALID = "Invalid"
-
-
-class MaintenanceWindowStatus(Model):
-    """Where the window stands."""
-
-    observed_generation: int = 0
-    state: WindowState | None = None
-    opens: Instant | None = Field(None, description="Start of the open, or else the next, time.")
-    closes: Instant | None = Field(None, description="End of the open, or else the next, time.")
-    conditions: tuple[Condition, ...] = Field((), max_length=16)
+    @property
+    def held_actions(self) -> tuple[WindowAction, ...]:
+        """What it holds: what it names, or else what its effect usually holds."""
+        return tuple(dict.fromkeys(self.actions)) or DEFAULT_ACTIONS[self.effect]
 
 
 def matches(selector: ClusterSelector, labels: Iterable[tuple[str, str]]) -> bool:

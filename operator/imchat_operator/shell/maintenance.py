@@ -8,16 +8,9 @@ from datetime import UTC, datetime
 import aiohttp
 from pydantic import ValidationError
 
-from imchat_operator.core.decision import Subject
-from imchat_operator.core.snapshot import Window
-from imchat_operator.core.status import announcements, pending_events
-from imchat_operator.core.windows import window_status
-from imchat_operator.models import (
-    GROUP,
-    VERSION,
-    MaintenanceWindowStatus,
-    WindowState,
-)
+from imchat_operator.core.snapshot import Cluster, Window
+from imchat_operator.core.window_status import next_change, window_status
+from imchat_operator.models import GROUP, VERSION, matches
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.kube import Api, ApiError, Json, Resource
 from imchat_operator.shell.objects import window
@@ -29,14 +22,23 @@ WINDOWS = Resource(group=GROUP, version=VERSION, plural="maintenancewindows")
 _NOT_FOUND = 404
 _LONGEST_PAUSE = 60.0
 _RETRY = 5.0
+_SETTLING = 1.0  # until Events that were promised are known to be posted
+_MARGIN = 0.02
 
 
 class Windows:
     """All windows by uid, as last seen."""
 
-    def __init__(self, api: Api, on_change: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        on_change: Callable[[str], None],
+        clusters: Callable[[str], tuple[Cluster, ...]],
+    ) -> None:
         self._api = api
         self._on_change = on_change
+        self._clusters = clusters
+        self._posted: dict[str, frozenset[str]] = {}
         self._bodies: dict[str, Json] = {}
         self._wake = asyncio.Event()
 
@@ -49,6 +51,8 @@ class Windows:
         """Take over a window, new or changed."""
         uid = body["metadata"]["uid"]
         old = self._bodies.get(uid)
+        if old is not None and _version(body) < _version(old):
+            return  # the watch tells of it after the answer to a later write of ours
         self._bodies[uid] = body
         if old is None or old["metadata"]["generation"] != body["metadata"]["generation"]:
             self._wake.set()
@@ -57,8 +61,13 @@ class Windows:
     def gone(self, uid: str) -> None:
         """Forget a window."""
         body = self._bodies.pop(uid, None)
+        self._posted.pop(uid, None)
         if body is not None:
             self._on_change(body["metadata"]["namespace"])
+
+    def look_again(self) -> None:
+        """Have the next look at every window begin now."""
+        self._wake.set()
 
     def known(self) -> frozenset[str]:
         """Return the uids of all windows."""
@@ -112,30 +121,30 @@ class Windows:
         found = _read(body)
         if found is None:
             return _LONGEST_PAUSE
-        meta, now = body["metadata"], datetime.now(UTC)
-        before = MaintenanceWindowStatus.model_validate(body.get("status") or {})
-        after = window_status(found, before, meta["generation"], now)
-        if after != before:
-            subject = Subject(kind="MaintenanceWindow", name=found.name, uid=found.uid)
-            told = announcements(subject, before.conditions, after.conditions)
-            # Dated by the window's own clock, so that a second posting makes no second Event.
-            events = pending_events(f"{meta['generation']}", told, _since(found, before, after))
-            await telemetry.post(self._api, meta["namespace"], events)
+        namespace, now = body["metadata"]["namespace"], datetime.now(UTC)
+        posted = self._posted.get(found.uid, frozenset())
+        after = window_status(found, self._clusters_of(namespace, found), posted, now)
+        if after != found.status:
             full = {**body, "status": after.to_json(sparse=True)}
             written = await self._api.request("PUT", f"{path}/status", body=full)
             self._replace(found.uid, written)
-        boundaries = [t for t in (after.opens, after.closes) if t is not None and t > now]
-        wait = (min(boundaries) - now).total_seconds() if boundaries else _LONGEST_PAUSE
-        return min(_LONGEST_PAUSE, wait + 0.02)
+        # Promised first, then posted: a crash in between posts them again, under the same names.
+        due = [e for e in after.pending_events if e.name not in posted]
+        self._posted[found.uid] = await telemetry.post(self._api, namespace, due)
+        if after.pending_events:
+            return _SETTLING
+        change = next_change(found, now)
+        wait = (change - now).total_seconds() + _MARGIN if change else _LONGEST_PAUSE
+        return min(_LONGEST_PAUSE, wait)
+
+    def _clusters_of(self, namespace: str, found: Window) -> tuple[str, ...]:
+        selector = found.spec.cluster_selector
+        clusters = self._clusters(namespace)
+        return tuple(c.name for c in clusters if matches(selector, c.labels))
 
 
-def _since(
-    found: Window, before: MaintenanceWindowStatus, after: MaintenanceWindowStatus
-) -> datetime:
-    """Return when a window came into its new state."""
-    if after.state is WindowState.OPEN and after.opens is not None:
-        return after.opens
-    return before.closes or found.created_at
+def _version(body: Json) -> int:
+    return int(body["metadata"].get("resourceVersion", "0"))
 
 
 def _read(body: Json) -> Window | None:

@@ -12,6 +12,7 @@ from imchat_operator.models import (
     READINESS_GATE,
     ImChatClusterStatus,
     MaintenanceWindowSpec,
+    MaintenanceWindowStatus,
 )
 from imchat_operator.shell import pod_status
 from imchat_operator.shell.kube import Json
@@ -271,9 +272,22 @@ def window(found: Json) -> Window:
     Raises:
         pydantic.ValidationError: the object was stored under other rules than today's.
     """
+    meta = found["metadata"]
     return Window(
-        name=found["metadata"]["name"],
-        uid=found["metadata"]["uid"],
-        created_at=time_of(found["metadata"]["creationTimestamp"]),
+        name=meta["name"],
+        uid=meta["uid"],
+        created_at=time_of(meta["creationTimestamp"]),
         spec=MaintenanceWindowSpec.model_validate(found["spec"]),
+        generation=meta["generation"],
+        status=_window_status(found),
     )
+
+
+def _window_status(found: Json) -> MaintenanceWindowStatus:
+    """Return a window's status; an unreadable one counts as none, so that all is told anew."""
+    try:
+        return MaintenanceWindowStatus.model_validate(found.get("status") or {})
+    except ValidationError as error:
+        name = found["metadata"]["name"]
+        _LOG.warning("status of window %s can't be read, begins anew: %s", name, error)
+        return MaintenanceWindowStatus()

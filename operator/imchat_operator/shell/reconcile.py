@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.core.snapshot import Node
+from imchat_operator.core.snapshot import Cluster, Node
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import telemetry
 from imchat_operator.shell.act import Actor
@@ -67,6 +67,11 @@ class ClusterLoop:
         self._body = body
         if any(old.get(key) != new.get(key) for key in asked):
             self._wake.set()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The object as last seen."""
+        return cluster_of(self._body)
 
     def wake(self) -> None:
         """Have the next pass begin now."""

@@ -11,6 +11,7 @@ from typing import Self
 
 import aiohttp
 
+from imchat_operator.core.snapshot import Cluster
 from imchat_operator.settings import Settings
 from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import WINDOWS, Windows
@@ -31,7 +32,7 @@ class Supervisor:
         self._api = api = clients.api
         self._settings = settings
         self._nodes = Reflector(api, NODES.path(), project=node, on_change=self._wake_everything)
-        self._windows = Windows(api, self._wake_namespace)
+        self._windows = Windows(api, self._wake_namespace, self._clusters_in)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,6 +65,7 @@ class Supervisor:
         loop = ClusterLoop(self._clients, self._nodes, self._windows, body)
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
         self._loops[meta["uid"]] = (meta["namespace"], loop, task)
+        self._windows.look_again()
 
     def cluster_gone(self, uid: str) -> None:
         """End a cluster's loop: nothing was being drained, or its finalizer would keep it."""
@@ -97,6 +99,9 @@ class Supervisor:
         for where, loop, _ in self._loops.values():
             if where == namespace:
                 loop.wake()
+
+    def _clusters_in(self, namespace: str) -> tuple[Cluster, ...]:
+        return tuple(loop.cluster for where, loop, _ in self._loops.values() if where == namespace)
 
     async def _resync(self) -> None:
         while True:

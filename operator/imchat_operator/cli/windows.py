@@ -1,0 +1,187 @@
+"""`imchat windows`: when maintenance windows are open, as a table, as JSON, and as a calendar."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from dateutil.relativedelta import relativedelta
+from icalendar import Calendar, Event
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from imchat_operator.cli.manifests import documents, of_kind, window
+from imchat_operator.core.notices import effect_text
+from imchat_operator.core.snapshot import Window
+from imchat_operator.core.window_openings import between, is_approved
+from imchat_operator.models import API_VERSION, GROUP, VERSION
+from imchat_operator.units import duration_text, instant_text
+
+_WRONG_USAGE = 2
+_KIND = "MaintenanceWindow"
+_LONGEST_MONTHS = 120
+
+
+class Output(StrEnum):
+    """How the openings are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Entry:
+    """One opening of a window."""
+
+    start: datetime
+    end: datetime
+    name: str
+    effect: str
+    what: str
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise typer.BadParameter(f"{name!r} is no time zone, such as Europe/Berlin") from None
+
+
+def windows(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Manifests of MaintenanceWindows; may be repeated. Without it: the windows of the "
+            "cluster that kubectl talks to.",
+        ),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Of the cluster; kubectl's by default."),
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day, in the zone; today."),
+    ] = None,
+    months: Annotated[
+        int, typer.Option(min=1, max=_LONGEST_MONTHS, help="How many months from then on.")
+    ] = 6,
+    zone: Annotated[
+        ZoneInfo,
+        typer.Option(parser=_zone, metavar="ZONE", show_default="UTC", help="IANA time zone."),
+    ] = "UTC",  # type: ignore[assignment]  # typer parses defaults too
+    output: Annotated[
+        Output, typer.Option("--output", "-o", help="How to print the openings; JSON is in UTC.")
+    ] = Output.TABLE,
+    ics: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an iCalendar file as well.")
+    ] = None,
+) -> None:
+    """Print when maintenance windows are open, by the very code that the operator runs.
+
+    A window of a file that does not say when it was created counts as created at the begin. An
+    emergency is left out until it is approved.
+    """
+    day = (start or datetime.now(zone)).date()
+    begin = datetime.combine(day, time(), zone)
+    end = datetime.combine(day + relativedelta(months=months), time(), zone)
+    try:
+        found = _read(tuple(file), begin) if file else _served(namespace, begin)
+        entries = sorted(e for w in found for e in _entries(w, begin, end))
+        if ics is not None:
+            ics.write_bytes(_calendar(entries))
+    except (ValueError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_WRONG_USAGE) from None
+    _print(entries, zone, output)
+
+
+def _read(files: tuple[Path, ...], begin: datetime) -> list[Window]:
+    return [
+        window(path, of_kind(path, document, _KIND, API_VERSION), begin)
+        for path in files
+        for document in documents(path)
+    ]
+
+
+def _served(namespace: str | None, begin: datetime) -> list[Window]:
+    """Return the windows of a namespace, as the API server that kubectl talks to has them."""
+    from kubernetes import client, config  # noqa: PLC0415 -- slow to import
+
+    try:
+        config.load_kube_config()  # type: ignore[no-untyped-call]
+        _, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+        where = namespace or active["context"].get("namespace", "default")
+        with client.ApiClient() as api:
+            body: Any = client.CustomObjectsApi(api).list_namespaced_custom_object(
+                GROUP, VERSION, where, "maintenancewindows"
+            )
+    except config.ConfigException as error:
+        raise ValueError(f"no cluster: {error}; name files with -f") from None
+    except client.ApiException as error:
+        raise ValueError(f"the API server refuses: {error.reason}") from None
+    items: list[dict[str, Any]] = body["items"]
+    return [window(Path(item["metadata"]["name"]), item, begin) for item in items]
+
+
+def _entries(found: Window, begin: datetime, end: datetime) -> list[_Entry]:
+    if not is_approved(found.spec):
+        typer.echo(f"{found.name} is left out: nobody has approved it", err=True)
+        return []
+    try:
+        openings = list(between(found, begin.astimezone(UTC), end.astimezone(UTC)))
+    except ValueError as error:
+        raise ValueError(f"{found.name}: {error}") from None
+    effect, what = str(found.spec.effect), effect_text(found.spec)
+    return [
+        _Entry(start=o.start, end=o.end, name=found.name, effect=effect, what=what)
+        for o in openings
+    ]
+
+
+def _calendar(entries: list[_Entry]) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", "-//imchat.dev//imchat windows//EN")
+    calendar.add("version", "2.0")
+    for entry in entries:
+        event = Event()
+        event.add("uid", f"{entry.name}-{entry.start:%Y%m%dT%H%M%SZ}@{GROUP}")
+        event.add("dtstamp", entry.start)  # the same windows give the same file
+        event.add("dtstart", entry.start)
+        event.add("dtend", entry.end)
+        event.add("summary", f"Maintenance: {entry.name}")
+        event.add("description", f"{entry.effect}: {entry.what}")
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _print(entries: list[_Entry], zone: ZoneInfo, output: Output) -> None:
+    match output:
+        case Output.JSON:
+            objects = [
+                {"name": e.name, "start": instant_text(e.start), "end": instant_text(e.end)}
+                for e in entries
+            ]
+            typer.echo(json.dumps(objects, indent=2))
+        case Output.TABLE:
+            Console().print(_table(entries, zone))
+
+
+def _table(entries: list[_Entry], zone: ZoneInfo) -> Table:
+    table = Table(caption=f"times of {zone.key}", box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
+    for title in ("window", "opens", "closes", "lasts", "effect"):
+        table.add_column(title, no_wrap=True)
+    for entry in entries:
+        opens = f"{entry.start.astimezone(zone):%a %Y-%m-%d %H:%M %z}"
+        closes = f"{entry.end.astimezone(zone):%a %Y-%m-%d %H:%M}"
+        lasts = duration_text(entry.end - entry.start)
+        table.add_row(entry.name, opens, closes, lasts, entry.effect)
+    return table
