@@ -1,5 +1,6 @@
 """The two ends of a window: gateways made ready before it opens, the fleet verified after it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.core.fleet import at, crashed, gateways, once, utc, window
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.floors import floor
 from imchat_operator.core.scaling import Floor
+from imchat_operator.core.snapshot import Gateway
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import Condition
 
@@ -26,6 +28,13 @@ WAS_OPEN = {
         ),
     )
 }
+
+
+def losing(errors: float) -> tuple[Gateway, ...]:
+    """Return four gateways with 300 sessions each, and so many errors a second."""
+    return tuple(
+        replace(g, reading=replace(fleet.reported(300), error_rate=errors)) for g in gateways()
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,19 @@ WAS_OPEN = {
             "MaintenanceUnhealthy",
             "after the window: 1 of 4 gateways take no connections",
             id="one that is missing",
+        ),
+        pytest.param(
+            {"gateways": losing(0.05)},
+            "MaintenanceVerified",
+            "after the window: 4 of 4 gateways take connections, 30%, connections, "
+            "1.0% of the sessions a minute end in an error",
+            id="a few sessions that are lost to errors are shown",
+        ),
+        pytest.param(
+            {"gateways": losing(0.06)},
+            "MaintenanceUnhealthy",
+            "after the window: 1.2% of the sessions a minute end in an error",
+            id="more than one in a hundred is a fault",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 from imchat_operator.core.decision import Notice, Reason, Verdict
 from imchat_operator.core.load import Unknown, Utilization
 from imchat_operator.core.notices import effect_text
+from imchat_operator.core.snapshot import Reported
 from imchat_operator.core.stage import Facts
 from imchat_operator.core.window_openings import utc
 from imchat_operator.core.windows import Maintenance, Standing
@@ -26,6 +27,8 @@ _FORGOTTEN = timedelta(days=1)
 # `last` is written this seldom: it is only there to be forgotten by.
 _GRAIN = timedelta(hours=1)
 _MOST_SHOWN = 253
+# Sessions that may end in an error within a minute, as a share of all.
+_MOST_LOST = 0.01
 _INTERRUPTED = {WindowAction.SCALE_UP, WindowAction.SCALE_DOWN, WindowAction.REBALANCE}
 
 
@@ -146,6 +149,9 @@ def closing_notices(facts: Facts) -> tuple[Notice, ...]:
     load = facts.load.text if isinstance(facts.load, Utilization) else facts.load.why
     ready, expected = len(facts.members), facts.target.replicas
     message = f"after the window: {ready} of {expected} gateways take connections, {load}"
+    lost = _lost_share(facts)
+    if lost is not None:
+        message += f", {lost:.1%} of the sessions a minute end in an error"
     return (cluster.notice(Reason.MAINTENANCE_VERIFIED, message),)
 
 
@@ -160,4 +166,17 @@ def _faults(facts: Facts) -> list[str]:
             faults.append(f"the load is not known: {load.why}")
         elif load.percent > load.limit:
             faults.append(f"{load.text}, above the capacity target {load.limit}%")
+    lost = _lost_share(facts)
+    if lost is not None and lost > _MOST_LOST:
+        faults.append(f"{lost:.1%} of the sessions a minute end in an error")
     return faults
+
+
+def _lost_share(facts: Facts) -> float | None:
+    """Return the share of the sessions that end in an error within a minute; None if unknown."""
+    told = [g.reading for g in facts.members if isinstance(g.reading, Reported)]
+    rates = [r.error_rate for r in told if r.error_rate is not None]
+    sessions = sum(r.connections for r in told)
+    if not rates or len(rates) < len(facts.members) or sessions == 0:
+        return None
+    return 60 * sum(rates) / sessions
