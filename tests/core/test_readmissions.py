@@ -22,6 +22,7 @@ from tests.core.fleet import (
 
 from imchat_operator.core.decision import (
     Action,
+    Adopt,
     CancelDrain,
     SetAccepting,
     SetDeletionCost,
@@ -29,7 +30,7 @@ from imchat_operator.core.decision import (
 )
 from imchat_operator.core.planner import decide, released
 from imchat_operator.core.snapshot import Gateway
-from imchat_operator.models import Phase
+from imchat_operator.models import Phase, Purpose
 
 
 def actions(*fleet: Gateway, **fields: Any) -> tuple[Action, ...]:
@@ -38,6 +39,7 @@ def actions(*fleet: Gateway, **fields: Any) -> tuple[Action, ...]:
 
 CANCEL = CancelDrain(pod="a", uid="uid-a")
 ACCEPT = SetAccepting(pod="a", uid="uid-a", accepting=True)
+ADOPT = Adopt(pod="a", uid="uid-a", revision="r1")
 UNRANK = SetDeletionCost(pod="a", uid="uid-a", cost=None)
 BCD = gateways("bcd")
 
@@ -67,6 +69,23 @@ BCD = gateways("bcd")
         ),
         pytest.param(
             actions(gateway("a", accepting=None), *BCD), (), id="without a gate there is nothing"
+        ),
+        pytest.param(
+            actions(isolated("a", released="r1"), *BCD),
+            (ACCEPT,),
+            id="one that was released is made ready before its ReplicaSet has one too many",
+        ),
+        pytest.param(
+            actions(gateway("a", released="r1"), *BCD), (ADOPT,), id="and is given back then"
+        ),
+        pytest.param(
+            actions(
+                isolated("a", released="r1", quarantine="INC-7"),
+                *BCD,
+                drains=(drain("a", Phase.QUARANTINED, purpose=Purpose.QUARANTINE),),
+            ),
+            (),
+            id="one in quarantine stays as it is",
         ),
         pytest.param(
             actions(isolated("a", 0), *BCD, drains=(repair("a", Phase.ISOLATING),)),
@@ -102,6 +121,28 @@ def test_a_cluster_that_is_deleted_gives_back_what_it_drains() -> None:
     decision = released(snapshot(gateways=(busy, *BCD), history=history))
     assert decision.actions == (CANCEL, ACCEPT, UNRANK)
     assert decision.status == status(replicas=4)
+
+
+def test_a_cluster_that_is_deleted_gives_back_at_once_what_it_released() -> None:
+    unready = isolated("a", containers_ready=False, released="r1")
+    decision = released(snapshot(gateways=(unready, *BCD)))
+    assert decision.actions == (ACCEPT, ADOPT)
+
+
+def test_a_cluster_that_is_deleted_leaves_quarantine_as_it_is() -> None:
+    kept = isolated("a", released="r1", quarantine="INC-7")
+    history = status(drains=(drain("a", Phase.QUARANTINED, purpose=Purpose.QUARANTINE),))
+    assert released(snapshot(gateways=(kept, *BCD), history=history)).actions == ()
+
+
+def test_quarantine_is_an_end_and_a_drain_is_not() -> None:
+    kept = drain("a", Phase.QUARANTINED, purpose=Purpose.QUARANTINE)
+    fleet = (isolated("a", 0, released="r1", quarantine="INC-7"), *BCD)
+    found = decide(snapshot(gateways=fleet, history=status(drains=(kept,))))
+    assert not found.is_under_way
+    moving = repair("a", Phase.ISOLATING)
+    found = decide(snapshot(gateways=(isolated("a"), *BCD), history=status(drains=(moving,))))
+    assert found.is_under_way
 
 
 def test_a_deletion_is_done_when_there_is_nothing_to_give_back() -> None:

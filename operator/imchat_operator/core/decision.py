@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from imchat_operator.models import ImChatClusterStatus, PendingEvent
+from imchat_operator.models import ImChatClusterStatus, PendingEvent, Phase
 from imchat_operator.units import instant_text
 
 
@@ -295,6 +295,11 @@ class Decision:
     actions: tuple[Action, ...]
     status: ImChatClusterStatus
     next_check: timedelta
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a gateway is out of rotation until the operator goes on: quarantine is an end."""
+        return any(d.phase is not Phase.QUARANTINED for d in self.status.drains)
 
 
 def decision_id(cluster_uid: str, now: datetime) -> str:

@@ -167,13 +167,16 @@ def _concerns(action: Action, drained: frozenset[str]) -> bool:
     return isinstance(action, Scale) or action.uid in drained
 
 
-def _readmissions(snapshot: Snapshot, drained: frozenset[str]) -> tuple[Action, ...]:
+def _readmissions(
+    snapshot: Snapshot, drained: frozenset[str], *, at_once: bool = False
+) -> tuple[Action, ...]:
     """Return what makes full members of all gateways that nobody drains: new ones, undone ones."""
     actions: list[Action] = []
     for g in sorted(snapshot.gateways, key=lambda g: g.name):
-        if g.terminating or g.uid in drained:
+        is_kept = g.quarantine is not None and bool(g.released)
+        if g.terminating or g.uid in drained or is_kept:
             continue
-        actions.extend(readmission(g))
+        actions.extend(readmission(g, at_once=at_once))
         if g.deletion_cost == resizing.VICTIM_COST:
             actions.append(SetDeletionCost(pod=g.name, uid=g.uid, cost=None))
     return tuple(actions)
@@ -256,7 +259,7 @@ def released(snapshot: Snapshot) -> Decision:
     status = snapshot.history.model_copy(update={"drains": (), "resize": None})
     return Decision(
         id=decision_id(snapshot.cluster.uid, snapshot.now),
-        actions=_readmissions(snapshot, frozenset()),
+        actions=_readmissions(snapshot, frozenset(), at_once=True),
         status=status,
         next_check=_DRAIN_CHECK,
     )

@@ -111,15 +111,20 @@ def isolation(*gateways: Gateway) -> tuple[Action, ...]:
     )
 
 
-def readmission(gateway: Gateway) -> tuple[Action, ...]:
-    """Return what has a gateway take connections again, if it does not."""
+def readmission(gateway: Gateway, *, at_once: bool = False) -> tuple[Action, ...]:
+    """Return what makes a full member of a gateway again, if it is none.
+
+    Args:
+        gateway: one that nobody drains.
+        at_once: whether a released one goes back to its ReplicaSet before it is ready. That has
+            one too many then, and takes the least ready away: better it is not this one.
+    """
     reading, actions = gateway.reading, list[Action]()
     if isinstance(reading, Reported) and reading.draining:
         actions.append(CancelDrain(pod=gateway.name, uid=gateway.uid))
     if gateway.accepting is False:
         actions.append(SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=True))
-    elif gateway.released and gateway.ready:
-        # Ready first: its ReplicaSet has one too many then, and takes one that is not.
+    if gateway.released and (gateway.ready or at_once):
         actions.append(Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released))
     return tuple(actions)
 

@@ -144,7 +144,7 @@ class ClusterLoop:
                 await self._with_finalizer(body, present=False)
             return decision
         decision = released(observation.snapshot) if is_leaving else decide(observation.snapshot)
-        is_held = bool(decision.actions) if is_leaving else bool(decision.status.drains)
+        is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
             body = await self._with_finalizer(body, present=True)
         body = await self._recorded(body, decision, observation.snapshot.history)
