@@ -3,7 +3,7 @@
 Progress goes to standard error, the Markdown table to standard output, everything that was measured
 to the JSON file, which is written after each scenario. Figures that the file holds already and
 that are not measured again stay, so that the sides can be measured one at a time.
-Exit status: 0 all was measured, 1 something was not, 2 bad input.
+Exit status: 0 all was measured, 1 something was not, 2 bad input, 130 stopped.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from healing_bench.stage import NODES, Stage, played, stage
 from healing_bench.table import table, troubles
 
 _GATEWAYS, _CAPACITY = 5, 3000
+_INTERRUPTED = 130
 _TROUBLES = (AssertionError, TimeoutError, OSError, KubectlError, ApiException, HTTPError)
 """What one scenario may fail with, and the next may not."""
 
@@ -52,19 +53,29 @@ def main() -> int:
     except ValueError as error:
         _say(str(error))
         return 2
+    try:
+        results = _all(options, setting, known)
+    except KeyboardInterrupt:
+        _say("Stopped; what was measured before is in the output file.")
+        return _INTERRUPTED
+    sys.stdout.write(table(results, {s.name: s.title for s in SCENARIOS}))
+    failed = troubles(results.figures)
+    _say("\n".join(failed) or "All was measured.")
+    return 1 if failed else 0
+
+
+def _all(options: argparse.Namespace, setting: Setting, known: tuple[Figures, ...]) -> Results:
+    """Play all that was chosen, and keep what is measured after each."""
     folder = Path(tempfile.mkdtemp(prefix="imchat-healing-bench-"))
     _say(f"The logs are in {folder}.")
-    with stage(folder, setting, _say) as made:
+    with stage(folder, setting) as made:
         results = Results(setting=setting, context=_context(made), figures=known)
         for scenario, side in _chosen(options.only, options.side):
             results = results.with_figures(_one(made, scenario, side))
             if options.output:
                 options.output.parent.mkdir(parents=True, exist_ok=True)
                 options.output.write_text(as_json(results))
-    sys.stdout.write(table(results, {s.name: s.title for s in SCENARIOS}))
-    failed = troubles(results.figures)
-    _say("\n".join(failed) or "All was measured.")
-    return 1 if failed else 0
+    return results
 
 
 def _chosen(names: Sequence[str], side: str) -> Iterator[tuple[Scenario, Side]]:

@@ -68,6 +68,8 @@ class Scenario:
         again: done after each look.
         is_lifted: whether the failure is over, with the same processes, after the last step.
         leaves_pods: whether its end is also that the failed pods' objects are gone.
+        has_newcomers: whether one client a second goes and another comes; else nobody does. It is
+            the newcomers whom a gateway that nobody stays with goes on hurting.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Scenario:
     again: Callable[[Case, Sample], None] = _nothing
     is_lifted: bool = False
     leaves_pods: bool = False
+    has_newcomers: bool = False
 
 
 def _fault(kind: str) -> Deed:
@@ -215,7 +218,12 @@ SCENARIOS = (
     Scenario(name="not-ready", title="Not ready, clients served", inject=_fault("unready")),
     Scenario(name="hang", title="Hang", inject=_fault("hang")),
     Scenario(name="zombie", title="Zombie: ready, no echo", inject=_fault("zombie")),
-    Scenario(name="flaky", title="Zombie: ready, cuts its clients", inject=_fault("flaky")),
+    Scenario(
+        name="flaky",
+        title="Zombie: ready, cuts its clients",
+        inject=_fault("flaky"),
+        has_newcomers=True,
+    ),
     Scenario(
         name="node-cut-off",
         title="Node cut off, its gateway serves",

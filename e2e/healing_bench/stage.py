@@ -4,9 +4,10 @@ The gateways' manifest is the suites', with the liveness probe that docs/gateway
 recommends; without the operator it has no readiness gate, which nobody would set.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import controlplane
@@ -18,7 +19,7 @@ from harness.namespace import is_true
 from harness.waiting import wait_for
 from healing_bench.figures import Setting, Side
 from healing_bench.scenarios import Case, Scenario, Victim, mend
-from healing_bench.watch import Watch
+from healing_bench.watch import NEWCOMERS, Watch
 
 _NODES = 6
 _LEASE_SECONDS = 4.0  # several within kube-controller-manager's grace period
@@ -30,8 +31,6 @@ _USERS = ("--interval", "10", "--patience", "5")
 NODES: Manifest = {"count": _NODES, "leaseSeconds": _LEASE_SECONDS, "restartBackoff": 10.0}
 """What the nodes are, for the context of a result."""
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -41,7 +40,6 @@ class Stage:
     version: str
     folder: Path
     setting: Setting
-    tell: Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ class Play:
 
 
 @contextmanager
-def stage(folder: Path, setting: Setting, tell: Tell) -> Iterator[Stage]:
+def stage(folder: Path, setting: Setting) -> Iterator[Stage]:
     """Set up a control plane and nodes for as long as the block lasts."""
     with ExitStack() as stack:
         with shown() as on_progress:
@@ -81,7 +79,6 @@ def stage(folder: Path, setting: Setting, tell: Tell) -> Iterator[Stage]:
             version=plane.version,
             folder=folder,
             setting=setting,
-            tell=tell,
         )
 
 
@@ -109,8 +106,10 @@ def played(stage: Stage, scenario: Scenario, side: Side) -> Iterator[Play]:
             seconds=_UP_SECONDS,
             what=f"{size} ready gateways",
         )
-        who = (stage.kubeconfig, namespace.name, "--clients", str(clients))
-        users = stack.enter_context(Users.connected(*who, *_USERS))
+        load = _load(stage, scenario)
+        users = stack.enter_context(
+            Users.connected(stage.kubeconfig, namespace.name, *load, *_USERS)
+        )
         users.wait_for_connected(clients, seconds=_UP_SECONDS)
         watch = Watch(namespace, users)
         wait_for(
@@ -151,6 +150,26 @@ def _cluster(setting: Setting) -> Manifest:
             "draining": {"connectionsPerSecond": 200},
         },
     }
+
+
+def _load(stage: Stage, scenario: Scenario) -> tuple[str, ...]:
+    """The options of the users: a constant number, or that number with newcomers in it."""
+    clients = stage.setting.clients
+    if not scenario.has_newcomers:
+        return ("--clients", str(clients))
+    file = stage.folder / "newcomers.csv"
+    file.write_text(newcomers(clients))
+    return ("--trace", str(file), "--peak", str(clients), "--speed", "1")
+
+
+def newcomers(clients: int) -> str:
+    """A load trace of an hour in which two clients go and two come in every two seconds."""
+    begin = datetime(2026, 1, 1)  # noqa: DTZ001 -- traces have no zone
+    rows = (
+        f"{(begin + timedelta(seconds=second)).isoformat()},{clients - second % 2 * NEWCOMERS}\n"
+        for second in range(3600)
+    )
+    return "timestamp,value\n" + "".join(rows)
 
 
 def _victims(watch: Watch, count: int) -> tuple[Victim, ...]:

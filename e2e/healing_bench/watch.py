@@ -10,6 +10,8 @@ from typing import Any
 from harness import Namespace, Users
 from harness.namespace import is_true
 
+NEWCOMERS = 2
+"""How many clients may be on their way in at a time."""
 _CALM = {"AllHealthy", "Watching", "NotBlocked"}
 _VERDICTS = ("Healing", "RemediationBlocked")
 
@@ -146,8 +148,8 @@ def verdict(status: Mapping[str, Any]) -> str:
 def whole_since(samples: Sequence[Sample], ill: frozenset[Life]) -> float | None:
     """Since when all has been well up to the last sample; None if it is not.
 
-    Well is: every client is connected, as many gateways as wanted take connections, none of those
-    that are `ill` among them, and nobody has lost a connection or a message since.
+    Well is: every client but newcomers is connected, as many gateways as wanted take connections,
+    none of those that are `ill` among them, and nobody has lost a connection or a message since.
     """
     since = None
     for sample in reversed(samples):
@@ -161,7 +163,7 @@ def _is_whole(sample: Sample, ill: frozenset[Life]) -> bool:
     serving = sample.serving
     return (
         bool(sample.report)
-        and not sample.without_connection
+        and sample.without_connection <= NEWCOMERS
         and len(serving) == sample.replicas
         and not serving & ill
     )

@@ -1,13 +1,17 @@
 """The pure parts of the healing benchmark: what looks say, the results file, the table."""
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clients.play import clients_for
+from clients.trace import csv_trace
 from healing_bench.figures import Figures, Results, Setting, Side, as_json, figures_from, kept
 from healing_bench.scenarios import SCENARIOS
-from healing_bench.stage import manifests
+from healing_bench.stage import manifests, newcomers
 from healing_bench.table import table, troubles
 from healing_bench.watch import (
     Gateway,
@@ -44,7 +48,7 @@ def sample(at: float, *gateways: Gateway, **report: int) -> Sample:
     ("samples", "since"),
     [
         pytest.param([sample(1), sample(2)], 1, id="all well from the first look on"),
-        pytest.param([sample(1, connected=99), sample(2)], 2, id="a client was without"),
+        pytest.param([sample(1, connected=97), sample(2)], 2, id="a client was without"),
         pytest.param([sample(1), sample(2, lost=1), sample(3, lost=1)], 2, id="a message was lost"),
         pytest.param([sample(1), sample(2, dropped=1)], 2, id="a connection was cut"),
         pytest.param([sample(1), sample(2, seen("a"))], None, id="a gateway is missing"),
@@ -56,7 +60,8 @@ def sample(at: float, *gateways: Gateway, **report: int) -> Sample:
             1,
             id="a ready gateway that is being deleted does not count",
         ),
-        pytest.param([sample(1, connected=99)], None, id="a client is without"),
+        pytest.param([sample(1, connected=97)], None, id="clients are without"),
+        pytest.param([sample(1, connected=98)], 1, id="newcomers are on their way in"),
         pytest.param([replace(sample(1), report={})], None, id="nobody knows of the clients"),
         pytest.param([], None, id="nobody looked"),
     ],
@@ -204,6 +209,14 @@ def test_both_sides_have_the_same_gateways_but_for_the_readiness_gate() -> None:
     probe = pod["containers"][0]["livenessProbe"]
     assert (probe["periodSeconds"], probe["failureThreshold"]) == (10, 3)
     assert "healing" not in ours[2]["spec"], "it is measured with its defaults"
+
+
+def test_newcomers_come_and_go_around_a_constant_number(tmp_path: Path) -> None:
+    file = tmp_path / "newcomers.csv"
+    file.write_text(newcomers(100))
+    trace = csv_trace(file)
+    assert clients_for(trace, 100)[:4] == (100, 98, 100, 98)
+    assert trace.step == timedelta(seconds=1)
 
 
 def test_scenarios_have_names_of_their_own_that_a_namespace_can_carry() -> None:

@@ -73,7 +73,8 @@ def no_more_are_begun_in_an_hour_than_allowed(found: Snapshot, decision: Decisio
 
 def what_is_well_is_taken_only_where_enough_are_left(found: Snapshot, decision: Decision) -> None:
     state = how_healthy(found)
-    taken = [d for d in begun(found, decision) if treatment(d.ailment) is not Treatment.REPLACE]
+    well = [d for d in begun(found, decision) if treatment(d.ailment) is not Treatment.REPLACE]
+    taken = [d for d in well if by_uid(found)[d.uid].ready]
     assert not taken or state.spares(len(taken))
 
 

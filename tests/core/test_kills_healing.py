@@ -97,6 +97,5 @@ def test_however_often_the_operator_is_killed_a_repair_ends_the_same(
     assert_that_cuts_are_told(world, HEALING[name])
 
 
-@pytest.mark.xfail(strict=True, reason="what is adopted again costs another gateway its clients")
-def test_a_repair_that_is_undone_after_its_surge_cuts_nobody() -> None:
+def test_a_repair_whose_cause_goes_after_its_surge_cuts_nobody() -> None:
     assert_that_cuts_are_told(told(UNDONE_LATE, {}), UNDONE_LATE)

@@ -12,7 +12,7 @@ from imchat_operator.core.decision import Decision, Evict, Scale
 from imchat_operator.core.floors import blindness, floor
 from imchat_operator.core.load import Load, Unknown, Utilization, highest, utilizations
 from imchat_operator.core.planner import decide
-from imchat_operator.core.snapshot import Snapshot, Target
+from imchat_operator.core.snapshot import Snapshot, Target, TargetMissing
 from imchat_operator.core.windows import Maintenance, maintenance
 from imchat_operator.models import (
     Direction,
@@ -158,8 +158,12 @@ def what_is_asked_for_is_told(_: Snapshot, decision: Decision) -> None:
 
 def an_open_window_sees_nothing_disruptive_begun(found: Snapshot, decision: Decision) -> None:
     windows = held(found)
-    if windows.held(WindowAction.SCALE_DOWN):
+    if windows.stopped(WindowAction.SCALE_DOWN):
         nothing_shrinks(found, decision)
+    if windows.held(WindowAction.SCALE_DOWN):
+        new = resized(found, decision)
+        assert new is None or new.to > new.from_
+        assert begun(found, decision, Purpose.SCALE_DOWN) == set()
     if windows.held(WindowAction.HEALING):
         assert begun(found, decision, Purpose.HEALING) == set()
     if windows.held(WindowAction.REBALANCE):
@@ -212,6 +216,9 @@ def the_next_look_is_taken_within_an_interval(found: Snapshot, decision: Decisio
 
 
 def what_waits_is_remembered_while_a_window_holds_it(found: Snapshot, decision: Decision) -> None:
+    if isinstance(found.target, TargetMissing):
+        assert decision.status.deferrals == found.history.deferrals, "nothing is wanted now"
+        return
     windows = held(found)
     known = {d.action for d in found.history.deferrals}
     for record in decision.status.deferrals:

@@ -265,3 +265,13 @@ def test_a_refusal_shows_with_the_drain_that_it_holds_up() -> None:
 
 def test_a_gateway_that_no_node_takes_is_not_repaired() -> None:
     assert repaired(decided(*gateways("abc"), pending("d"))) == []
+
+
+def test_very_many_that_only_a_person_can_help_leave_room_for_one_that_hangs() -> None:
+    waiting = tuple(pending(f"p{n:02}", unschedulable="no node fits") for n in range(40))
+    before = tuple(suspect(f"p{n:02}", "Unschedulable", at(-600)) for n in range(32))
+    fleet = (*waiting, gateway("z", SILENT), *(gateway(f"ok-{n}") for n in range(60)))
+    first = decided(*fleet, history={"suspects": before})
+    assert len(first.status.suspects) == 32
+    later = {"now": at(30), "history": dict(first.status)}
+    assert repaired(decided(*fleet, **later)) == ["z"]

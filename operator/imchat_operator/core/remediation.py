@@ -66,9 +66,11 @@ def repaired(facts: Facts) -> Repairs:
     drains = (*facts.drains, *this.drains)
     remediations, verified = _verified(facts)
     begun, told = {d.uid for d in drains}, dict(this.told)
+    # There may be very many of those that only a person can help: the others come first.
+    ranked = sorted(facts.patients, key=lambda p: p.treatment is Treatment.TELL)
     suspects = (
         p.suspect.model_copy(update={"told": told.get(p.gateway.uid, p.suspect.told)})
-        for p in facts.patients
+        for p in ranked
         if p.gateway.uid not in begun or p.gateway.terminating
     )
     return Repairs(

@@ -54,7 +54,8 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
         return _replacing(snapshot, drain)
     if gateway is None or gateway.terminating:
         return _gone(snapshot, drain)
-    if drain.phase in _MOVABLE and _is_needless(drain, gateway):
+    # Once another has its place, to stay would have its ReplicaSet remove one of the two.
+    if drain.phase in _MOVABLE and not drain.by_uid and _is_needless(drain, gateway):
         return _undone(snapshot, drain)
     return _advanced(snapshot, drain, gateway, pace)
 
@@ -71,7 +72,8 @@ def _advanced(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
             return _quarantined(snapshot, drain, gateway)
         case _:
             step = closed(snapshot, drain, gateway, pace)
-            return _kept(snapshot, step) if drain.purpose is Purpose.QUARANTINE else step
+            is_kept = drain.purpose is Purpose.QUARANTINE
+            return _kept(snapshot, step, gateway) if is_kept else step
 
 
 _IS_OVER: Mapping[str, Callable[[Gateway, Node], bool]] = {
@@ -293,13 +295,13 @@ def _record(
     )
 
 
-def _kept(snapshot: Snapshot, step: Step) -> Step:
+def _kept(snapshot: Snapshot, step: Step, gateway: Gateway) -> Step:
     """Return a drain's step, with quarantine in place of the removal."""
     drain = step.drain
     if drain is None or drain.phase is not Phase.REMOVING:
         return step
-    message = f"{drain.pod} is kept for forensics, out of rotation and out of the count: "
-    message += drain.cause
+    count = " and out of the count" if gateway.released else ", still counted by its target"
+    message = f"{drain.pod} is kept for forensics, out of rotation{count}: {drain.cause}"
     return Step(
         drain=entered(snapshot, drain, Phase.QUARANTINED),
         actions=step.actions,

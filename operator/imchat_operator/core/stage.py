@@ -68,7 +68,8 @@ class Facts:
     @property
     def ill(self) -> tuple[Patient, ...]:
         """Those in whose way no change of size, and no rebalance, may come: dead pods aside."""
-        return tuple(p for p in self.patients if p.treatment is not Treatment.REMOVE)
+        alive = (p for p in self.patients if not p.gateway.terminating)
+        return tuple(p for p in alive if p.treatment is not Treatment.REMOVE)
 
     @property
     def drained(self) -> frozenset[str]:
