@@ -111,8 +111,11 @@ def test_a_window_that_opens_in_mid_drain_undoes_the_scale_down(namespace: Names
 
 @contextmanager
 def _hardly_used(namespace: Namespace) -> Iterator[None]:
-    """Have a fleet of three gateways that hold a few connections: a fleet of none is not judged."""
-    namespace.apply(gateways(replicas=3, capacity=50))
+    """Have a fleet of three gateways that hold a few connections: a fleet of none is not judged.
+
+    It does not scale yet.
+    """
+    namespace.apply(gateways(replicas=3, capacity=50), steady())
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "20") as users:
         users.wait_for_connected(20)
@@ -177,7 +180,6 @@ def test_an_operator_that_is_away_when_a_window_closes_verifies_when_it_is_back(
     namespace: Namespace, operator: OperatorProcess
 ) -> None:
     with _hardly_used(namespace):
-        namespace.apply(steady())
         namespace.wait_until(lambda: namespace.condition("Ready").get("status") == "True")
         closes = datetime.now(UTC) + _seconds(15)
         always = _once(-MINUTE, MINUTE)
