@@ -51,14 +51,34 @@ OUTAGE = (
             id="nobody minds that it is down",
         ),
         pytest.param(
-            decided(gateway("a", SILENT), *gateways("bcd"), dependencies=(DOWN,)),
+            decided(
+                gateway("a", SILENT),
+                *gateways("bcd"),
+                dependencies=(DOWN,),
+                history={"storm": Storm(reason="DependencyDown", since=at(-10))},
+            ),
             ("True", "DependencyDown", "auth-service is down; 0 held"),
             id="one is suspected while it is down",
         ),
         pytest.param(
-            decided(gateway("a", SILENT), gateway("b", SILENT), *gateways("cd")),
+            decided(
+                gateway("a", SILENT),
+                gateway("b", SILENT),
+                *gateways("cd"),
+                history={"storm": Storm(reason="StormGate", since=at(-10))},
+            ),
             ("True", "StormGate", "2 of 4 gateways are healthy; 0 held"),
             id="a storm in which nobody is due yet",
+        ),
+        pytest.param(
+            decided(
+                gateway("a", SILENT),
+                gateway("b", SILENT),
+                *gateways("cd"),
+                history={"storm": Storm(reason="StormGate", since=at(-9.9))},
+            ),
+            ("False", "NotBlocked", "2 of 4 gateways are healthy"),
+            id="one that holds nobody and may be a passing look of things",
         ),
         pytest.param(
             decided(gateway("a", SILENT), *gateways("bcd")),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.core import fleet
-from tests.core.decisions import decided, messages, policy, scaling
+from tests.core.decisions import LOW, decided, leaving, messages, policy, scaling
 from tests.core.fleet import at, crashed, gateways, once, utc, window
 
 from imchat_operator.core.decision import Reason
@@ -146,3 +146,11 @@ def test_an_operator_that_was_away_verifies_when_it_is_back() -> None:
     found = decided(now=86400, history=WAS_OPEN)
     assert messages(found, "MaintenanceVerified")
     assert utc("2026-11-24T12:00") == at(86400)
+
+
+def test_a_scale_down_that_begins_at_the_close_is_no_fault_of_the_window() -> None:
+    found = decided(LOW, load=100, history=WAS_OPEN, spec=policy())
+    assert leaving(found), "it begins in the same pass"
+    assert messages(found, "MaintenanceVerified") == [
+        "after the window: 4 of 4 gateways take connections, 10%, connections"
+    ]

@@ -233,6 +233,11 @@ _QUESTIONS: tuple[Callable[[Facts, Patient, Budget], Hold | None], ...] = (
 )
 
 
+def is_passing(facts: Facts, storm: Storm) -> bool:
+    """Return whether a storm is too short so far to leave anything behind."""
+    return facts.snapshot.now - storm.since < _PASSING
+
+
 def storm(snapshot: Snapshot, health: Health, patients: Iterable[Patient]) -> Storm | None:
     """Return the record of a storm, or of an outage of a dependency, that is on or settling."""
     before, now = snapshot.history.storm, snapshot.now

@@ -253,7 +253,8 @@ def _blocked(facts: Facts, held: tuple[tuple[Patient, Hold], ...]) -> Verdict:
         message = f"{hold.why}; {len(held)} held: {names}{rest}"
         return Verdict(type="Healing", status="True", reason=hold.reason, message=message)
     storm = facts.storm
-    if storm is not None and storm.over_at is None:
+    # One that holds nothing is worth telling once it is more than a passing look of things.
+    if storm is not None and storm.over_at is None and not consent.is_passing(facts, storm):
         down = [d.name for d in facts.snapshot.dependencies if d.up is False]
         what = facts.health.text if facts.health.is_storm else f"{', '.join(down)} is down"
         return Verdict(

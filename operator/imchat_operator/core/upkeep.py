@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from imchat_operator.core.decision import Notice, Reason, Verdict
-from imchat_operator.core.load import Unknown, Utilization
+from imchat_operator.core.load import Unknown, Utilization, rotation
 from imchat_operator.core.notices import effect_text
-from imchat_operator.core.snapshot import Reported
+from imchat_operator.core.snapshot import Gateway, Reported
 from imchat_operator.core.stage import Facts
 from imchat_operator.core.window_openings import utc
 from imchat_operator.core.windows import Maintenance, Standing
@@ -147,7 +147,7 @@ def closing_notices(facts: Facts) -> tuple[Notice, ...]:
         message = f"after the window: {'; '.join(faults)}"
         return (cluster.notice(Reason.MAINTENANCE_UNHEALTHY, message, warning=True),)
     load = facts.load.text if isinstance(facts.load, Utilization) else facts.load.why
-    ready, expected = len(facts.members), facts.target.replicas
+    ready, expected = len(_left(facts)), facts.target.replicas
     message = f"after the window: {ready} of {expected} gateways take connections, {load}"
     lost = _lost_share(facts)
     if lost is not None:
@@ -157,7 +157,7 @@ def closing_notices(facts: Facts) -> tuple[Notice, ...]:
 
 def _faults(facts: Facts) -> list[str]:
     """Return what is wrong with a fleet that maintenance has just ended for."""
-    expected, ready = facts.target.replicas, len(facts.members)
+    expected, ready = facts.target.replicas, len(_left(facts))
     faults = [f"{p.gateway.name} is ill ({p.cause})" for p in facts.ill]
     if ready < expected:
         faults.append(f"{expected - ready} of {expected} gateways take no connections")
@@ -172,11 +172,17 @@ def _faults(facts: Facts) -> list[str]:
     return faults
 
 
+def _left(facts: Facts) -> tuple[Gateway, ...]:
+    """Return the gateways that the window left in rotation: what begins at its end comes later."""
+    return rotation(facts.snapshot.gateways, facts.snapshot.history.drains)
+
+
 def _lost_share(facts: Facts) -> float | None:
     """Return the share of the sessions that end in an error within a minute; None if unknown."""
-    told = [g.reading for g in facts.members if isinstance(g.reading, Reported)]
+    left = _left(facts)
+    told = [g.reading for g in left if isinstance(g.reading, Reported)]
     rates = [r.error_rate for r in told if r.error_rate is not None]
     sessions = sum(r.connections for r in told)
-    if not rates or len(rates) < len(facts.members) or sessions == 0:
+    if not rates or len(rates) < len(left) or sessions == 0:
         return None
     return 60 * sum(rates) / sessions
