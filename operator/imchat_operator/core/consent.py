@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from imchat_operator.core.ailments import OF_THE_PROCESS, REQUESTED, Ailment, Treatment
+from imchat_operator.core.ailments import OF_THE_PROCESS, Ailment, Treatment
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.healing import Health, Patient
 from imchat_operator.core.permissions import Hold
@@ -67,14 +67,14 @@ def objection(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
 
 def _window(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
     window = facts.maintenance.held(WindowAction.HEALING)
-    if not window or patient.diagnosis.ailment in REQUESTED:
+    if not window or patient.is_requested:
         return None
     return Hold(reason=Reason.HELD_BY_WINDOW, why=window)
 
 
 def _pause(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
     reason = pause(facts.snapshot)
-    if not reason or patient.diagnosis.ailment in REQUESTED:
+    if not reason or patient.is_requested:
         return None
     return Hold(reason=Reason.PAUSED, why=f"healing is paused: {reason}")
 
@@ -89,7 +89,7 @@ def pause(snapshot: Snapshot) -> str:
 
 def _observes(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
     is_watching = facts.snapshot.spec.healing.mode is Mode.OBSERVE
-    if not is_watching or patient.diagnosis.ailment in REQUESTED:
+    if not is_watching or patient.is_requested:
         return None
     return Hold(reason=Reason.OBSERVING, why="healing.mode is Observe")
 
@@ -233,9 +233,9 @@ _QUESTIONS: tuple[Callable[[Facts, Patient, Budget], Hold | None], ...] = (
 )
 
 
-def is_passing(facts: Facts, storm: Storm) -> bool:
+def is_passing(snapshot: Snapshot, storm: Storm) -> bool:
     """Return whether a storm is too short so far to leave anything behind."""
-    return facts.snapshot.now - storm.since < _PASSING
+    return snapshot.now - storm.since < _PASSING
 
 
 def storm(snapshot: Snapshot, health: Health, patients: Iterable[Patient]) -> Storm | None:
@@ -248,11 +248,16 @@ def storm(snapshot: Snapshot, health: Health, patients: Iterable[Patient]) -> St
         reason = Reason.STORM_GATE
     elif is_down and is_suspected:
         reason = Reason.DEPENDENCY_DOWN
-    is_on = before is not None and before.over_at is None
     if reason:
-        return before if before is not None and is_on else Storm(reason=reason, since=now)
-    if before is None or before.over_at is None:
-        is_short = before is None or now - before.since < _PASSING
-        return None if is_short else before and before.model_copy(update={"over_at": now})
+        is_on = before is not None and before.over_at is None
+        return before if is_on else Storm(reason=reason, since=now)
+    if before is None:
+        return None
+    if before.over_at is None:
+        return None if is_passing(snapshot, before) else _ended(before, now)
     is_settled = not timedelta() <= now - before.over_at < snapshot.spec.healing.storm_cooldown
     return None if is_settled else before
+
+
+def _ended(storm: Storm, now: datetime) -> Storm:
+    return storm.model_copy(update={"over_at": now})

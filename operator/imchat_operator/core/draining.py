@@ -28,7 +28,7 @@ from imchat_operator.core.snapshot import (
     Target,
 )
 from imchat_operator.core.stage import isolation
-from imchat_operator.models import Drain, Phase, Remediation
+from imchat_operator.models import Drain, Phase, Remediation, Suspect
 from imchat_operator.units import duration_text
 
 
@@ -44,7 +44,7 @@ class Step:
 
 def on_both(
     snapshot: Snapshot,
-    drain: Drain,
+    drain: Drain | Suspect,
     reason: Reason,
     message: str,
     type_: Literal["Normal", "Warning"] = "Normal",

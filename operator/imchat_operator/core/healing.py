@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from imchat_operator.core.ailments import (
     OF_THE_PROCESS,
+    REQUESTED,
     Ailment,
     Diagnosis,
     Treatment,
@@ -93,6 +94,11 @@ class Patient:
         """Whether it serves badly, or not at all; else it is to be moved while it serves well."""
         ailment = self.diagnosis.ailment
         return treatment(ailment) is Treatment.REPLACE or ailment is Ailment.START_FAILING
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether a person asks for it, which passes what holds the operator's own repairs."""
+        return self.diagnosis.ailment in REQUESTED
 
     @property
     def failed_at(self) -> datetime:

@@ -6,14 +6,13 @@ from datetime import datetime
 from functools import reduce
 
 from imchat_operator.core import consent, healing
-from imchat_operator.core.ailments import REQUESTED, Treatment
+from imchat_operator.core.ailments import Treatment
 from imchat_operator.core.decision import (
     Action,
     Delete,
     Notice,
     Reason,
     Release,
-    Subject,
     Verdict,
 )
 from imchat_operator.core.draining import count_text, on_both
@@ -98,8 +97,7 @@ def _treated(this: _Round, patient: Patient) -> _Round:
     hold = consent.objection(facts, patient, this.spent)
     if hold is not None:
         return replace(this, held=(*this.held, (patient, hold)))
-    is_asked = patient.diagnosis.ailment in REQUESTED
-    if facts.snapshot.spec.healing.mode is Mode.RECOMMEND and not is_asked:
+    if facts.snapshot.spec.healing.mode is Mode.RECOMMEND and not patient.is_requested:
         return _told_once(this, patient, Reason.REMEDIATION_RECOMMENDED, _proposal(patient))
     if gateway.terminating:
         told = _told_once(this, patient, Reason.GATEWAY_DELETED, _force_text(patient))
@@ -123,15 +121,10 @@ def _proposal(patient: Patient) -> str:
 
 def _told_once(this: _Round, patient: Patient, reason: Reason, message: str) -> _Round:
     """Give one Event for a suspicion and a reason, and remember that."""
-    gateway = patient.gateway
-    told = replace(this, told=(*this.told, (gateway.uid, reason)))
+    told = replace(this, told=(*this.told, (patient.gateway.uid, reason)))
     if patient.suspect.told == reason:
         return told
-    pod = Subject(kind="Pod", name=gateway.name, uid=gateway.uid)
-    notices = (
-        Notice(subject=subject, reason=reason, message=message, type="Warning")
-        for subject in (this.facts.snapshot.cluster.subject, pod)
-    )
+    notices = on_both(this.facts.snapshot, patient.suspect, reason, message, "Warning")
     return replace(told, notices=(*told.notices, *notices))
 
 
@@ -252,10 +245,10 @@ def _blocked(facts: Facts, held: tuple[tuple[Patient, Hold], ...]) -> Verdict:
         rest = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
         message = f"{hold.why}; {len(held)} held: {names}{rest}"
         return Verdict(type="Healing", status="True", reason=hold.reason, message=message)
-    storm = facts.storm
+    snapshot, storm = facts.snapshot, facts.storm
     # One that holds nothing is worth telling once it is more than a passing look of things.
-    if storm is not None and storm.over_at is None and not consent.is_passing(facts, storm):
-        down = [d.name for d in facts.snapshot.dependencies if d.up is False]
+    if storm is not None and storm.over_at is None and not consent.is_passing(snapshot, storm):
+        down = [d.name for d in snapshot.dependencies if d.up is False]
         what = facts.health.text if facts.health.is_storm else f"{', '.join(down)} is down"
         return Verdict(
             type="Healing", status="True", reason=Reason(storm.reason), message=f"{what}; 0 held"
