@@ -15,10 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 from kubernetes.client import ApiException
@@ -65,13 +68,22 @@ def main() -> int:
 
 
 def _all(options: argparse.Namespace, setting: Setting, known: tuple[Figures, ...]) -> Results:
-    """Play all that was chosen, and keep what is measured after each."""
+    """Play what was chosen, as many at a time as there are lanes; keep each once it is measured."""
     folder = Path(tempfile.mkdtemp(prefix="imchat-healing-bench-"))
     _say(f"The logs are in {folder}.")
-    with stage(folder, setting) as made:
+    with ExitStack() as stack:
+        workers = stack.enter_context(ThreadPoolExecutor(options.lanes))
+        # Before they are waited for: what goes on without a control plane ends at once.
+        made = stack.enter_context(stage(folder, setting, options.lanes))
+        stack.callback(workers.shutdown, wait=False, cancel_futures=True)
+        free = Queue[str]()
+        for lane in made.lanes:
+            free.put(lane)
         results = Results(setting=setting, context=_context(made), figures=known)
-        for scenario, side in _chosen(options.only, options.side):
-            results = results.with_figures(_one(made, scenario, side))
+        chosen = _chosen(options.only, options.side)
+        plays = [workers.submit(_one, made, free, *each) for each in chosen]
+        for play in as_completed(plays):
+            results = results.with_figures(play.result())
             if options.output:
                 options.output.parent.mkdir(parents=True, exist_ok=True)
                 options.output.write_text(as_json(results))
@@ -85,13 +97,21 @@ def _chosen(names: Sequence[str], side: str) -> Iterator[tuple[Scenario, Side]]:
             yield from ((scenario, each) for each in sides)
 
 
-def _one(stage: Stage, scenario: Scenario, side: Side) -> Figures:
-    """The figures of one scenario on one side, or why there are none."""
+def _one(stage: Stage, free: Queue[str], scenario: Scenario, side: Side) -> Figures:
+    """The figures of one scenario on one side in a free lane, or why there are none."""
+    lane = free.get()
+    try:
+        return _played(stage, lane, scenario, side)
+    finally:
+        free.put(lane)
+
+
+def _played(stage: Stage, lane: str, scenario: Scenario, side: Side) -> Figures:
     _say(f"{scenario.name}, {side}: begins")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = Figures(scenario=scenario.name, side=side, measured_at=now, trouble="it did not begin")
     try:
-        with played(stage, scenario, side) as play:
+        with played(stage, scenario, side, lane) as play:
             names = ", ".join(v.name for v in play.case.victims)
             _say(f"{scenario.name}, {side}: {names} will fail")
             log = stage.folder / f"{scenario.name}-{side}.jsonl"
@@ -134,6 +154,7 @@ def _context(stage: Stage) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "nice": os.nice(0),
         "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "lanes": len(stage.lanes),
         "nodes": NODES,
     }
 
@@ -155,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--side", choices=[*Side, "both"], default="both", help="with or without the operator")
     add("--clients", type=_count, default=5000, help="live WebSocket clients")
     add("--cap", type=float, default=420.0, help="seconds after which a service is given up")
+    add("--lanes", type=_count, default=2, help="how many scenarios are played at a time")
     add("-o", "--output", type=Path, metavar="FILE", help="the results as JSON; added to")
     return parser
 

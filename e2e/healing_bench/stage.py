@@ -1,4 +1,6 @@
-"""Where the scenarios are played: a control plane with nodes, and for each a namespace of its own.
+"""Where scenarios are played: on one control plane, each in a namespace and on nodes of its own.
+
+The nodes make lanes; in each one scenario is played at a time.
 
 The gateways' manifest is the suites', with the liveness probe that docs/gateway-contract.md
 recommends; without the operator it has no readiness gate, which nobody would set.
@@ -20,26 +22,33 @@ from harness.waiting import wait_for
 from healing_bench.figures import Setting, Side
 from healing_bench.scenarios import Case, Scenario, Victim, mend
 from healing_bench.watch import NEWCOMERS, Watch
+from loopback_node.registration import PREFIX_LABEL
 
 _NODES = 6
-_LEASE_SECONDS = 4.0  # several within kube-controller-manager's grace period
+_LEASE_SECONDS, _GRACE_SECONDS = 10.0, 50  # the defaults of kubelet and kube-controller-manager
 _UP_SECONDS = 90.0
 _STEADY_SECONDS = 300.0  # the operator may have to get over the fleet's start
 _SETTLED_SECONDS = 20.0  # more than one of the operator's samples
 _GONE_SECONDS = 120.0
 _USERS = ("--interval", "10", "--patience", "5")
-NODES: Manifest = {"count": _NODES, "leaseSeconds": _LEASE_SECONDS, "restartBackoff": 10.0}
+NODES: Manifest = {
+    "ofALane": _NODES,
+    "leaseSeconds": _LEASE_SECONDS,
+    "graceSeconds": _GRACE_SECONDS,
+    "restartBackoff": 10.0,
+}
 """What the nodes are, for the context of a result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """An API server with nodes; logs go to `folder`."""
+    """An API server with the nodes of some lanes, by the lanes' names; logs go to `folder`."""
 
     kubeconfig: Path
     version: str
     folder: Path
     setting: Setting
+    lanes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,28 +71,40 @@ class Play:
 
 
 @contextmanager
-def stage(folder: Path, setting: Setting) -> Iterator[Stage]:
-    """Set up a control plane and nodes for as long as the block lasts."""
+def stage(folder: Path, setting: Setting, lanes: int) -> Iterator[Stage]:
+    """Set up a control plane and nodes for so many lanes, for as long as the block lasts."""
+    names = tuple(f"lane-{number}" for number in range(lanes))
+    grace = f"--node-monitor-grace-period={_GRACE_SECONDS}s"
     with ExitStack() as stack:
         with shown() as on_progress:
-            plane = stack.enter_context(controlplane.running(on_progress=on_progress))
+            plane = stack.enter_context(
+                controlplane.running(
+                    on_progress=on_progress, flags={"kube-controller-manager": [grace]}
+                )
+            )
         everywhere = Namespace(kubeconfig=plane.kubeconfig, name="default")
         everywhere.kubectl("apply", "-f", str(CRDS))
         everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        nodes = loopback_node.running(
-            plane.kubeconfig, nodes=_NODES, lease_interval=_LEASE_SECONDS, log=folder / "nodes.log"
-        )
-        stack.enter_context(nodes)
+        for name in names:
+            nodes = loopback_node.running(
+                plane.kubeconfig,
+                nodes=_NODES,
+                prefix=name,
+                lease_interval=_LEASE_SECONDS,
+                log=folder / f"{name}.log",
+            )
+            stack.enter_context(nodes)
         yield Stage(
             kubeconfig=plane.kubeconfig,
             version=plane.version,
             folder=folder,
             setting=setting,
+            lanes=names,
         )
 
 
 @contextmanager
-def played(stage: Stage, scenario: Scenario, side: Side) -> Iterator[Play]:
+def played(stage: Stage, scenario: Scenario, side: Side, lane: str) -> Iterator[Play]:
     """Set a scenario up in a namespace of its own: gateways, clients, all well for a while.
 
     Raises:
@@ -92,14 +113,14 @@ def played(stage: Stage, scenario: Scenario, side: Side) -> Iterator[Play]:
     namespace = Namespace(kubeconfig=stage.kubeconfig, name=f"{scenario.name}-{side}")
     namespace.create()
     with ExitStack() as stack:
-        stack.callback(_remove, namespace)
+        stack.callback(_remove, namespace, lane)
         operator = None
         if side is Side.OURS:
             log = stage.folder / f"{namespace.name}.log"
             running = OperatorProcess.running(stage.kubeconfig, namespace.name, log)
             operator = stack.enter_context(running)
             stack.callback(_forget_cluster, namespace)
-        namespace.apply(manifests(side, stage.setting))
+        namespace.apply(manifests(side, stage.setting, lane))
         size, clients = stage.setting.gateways, stage.setting.clients
         wait_for(
             lambda: len(namespace.ready_pods()) == size,
@@ -122,10 +143,11 @@ def played(stage: Stage, scenario: Scenario, side: Side) -> Iterator[Play]:
         yield Play(case=case, watch=watch, operator=operator)
 
 
-def manifests(side: Side, setting: Setting) -> list[Manifest]:
+def manifests(side: Side, setting: Setting, lane: str) -> list[Manifest]:
     """The objects that a side applies."""
     deployment, budget = gateways(replicas=setting.gateways, capacity=setting.capacity)
     pod = deployment["spec"]["template"]["spec"]
+    pod["nodeSelector"] = {PREFIX_LABEL: lane}
     pod["containers"][0]["livenessProbe"] = {
         "httpGet": {"path": "/healthz", "port": "gateway"},
         "periodSeconds": 10,
@@ -184,16 +206,17 @@ def _forget_cluster(namespace: Namespace) -> None:
     namespace.kubectl("delete", "imc", "chat", "--timeout=30s")
 
 
-def _remove(namespace: Namespace) -> None:
+def _remove(namespace: Namespace, lane: str) -> None:
     """Delete all of it, and wait until the next scenario finds the nodes as this one did."""
     namespace.delete()
     wait_for(
-        lambda: not namespace.items("/api/v1", "pods") and _has_good_nodes(namespace),
+        lambda: not namespace.items("/api/v1", "pods") and _has_good_nodes(namespace, lane),
         seconds=_GONE_SECONDS,
         what="an empty stage",
     )
 
 
-def _has_good_nodes(namespace: Namespace) -> bool:
-    found = namespace.get("/api/v1/nodes") or {"items": []}
+def _has_good_nodes(namespace: Namespace, lane: str) -> bool:
+    selected = f"/api/v1/nodes?labelSelector={PREFIX_LABEL}%3D{lane}"
+    found = namespace.get(selected) or {"items": []}
     return all(is_true(n, "Ready") and not n["spec"].get("taints") for n in found["items"])

@@ -201,7 +201,7 @@ def test_a_results_file_of_another_setting_or_of_something_else_is_refused() -> 
 
 
 def test_both_sides_have_the_same_gateways_but_for_the_readiness_gate() -> None:
-    ours, plain = (manifests(side, SETTING) for side in (Side.OURS, Side.PLAIN))
+    ours, plain = (manifests(side, SETTING, "lane-0") for side in (Side.OURS, Side.PLAIN))
     pod = ours[0]["spec"]["template"]["spec"]
     assert pod.pop("readinessGates") == [{"conditionType": "imchat.dev/accepting-connections"}]
     assert ours[:2] == plain
