@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from imchat_operator.core.snapshot import Cluster, Window
 from imchat_operator.core.window_status import next_change, window_status
 from imchat_operator.models import GROUP, VERSION, matches
-from imchat_operator.shell import telemetry
+from imchat_operator.shell import events
 from imchat_operator.shell.kube import Api, ApiError, Json, Resource
 from imchat_operator.shell.objects import window
 
@@ -130,7 +130,7 @@ class Windows:
             self._replace(found.uid, written)
         # Promised first, then posted: a crash in between posts them again, under the same names.
         due = [e for e in after.pending_events if e.name not in posted]
-        self._posted[found.uid] = await telemetry.post(self._api, namespace, due)
+        self._posted[found.uid] = await events.post(self._api, namespace, due)
         if after.pending_events:
             return _SETTLING
         change = next_change(found, now)

@@ -11,7 +11,7 @@ from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
 from imchat_operator.core.snapshot import Cluster, Node
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
-from imchat_operator.shell import telemetry
+from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.kube import MERGE_PATCH, ApiError, Json, Resource
 from imchat_operator.shell.maintenance import Windows
@@ -182,7 +182,7 @@ class ClusterLoop:
             body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
             telemetry.count_remediations(history, decision.status)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
-        posted = await telemetry.post(self._api, self._namespace, due)
+        posted = await events.post(self._api, self._namespace, due)
         promised = {e.name for e in decision.status.pending_events}
         self._posted = (self._posted | posted) & promised
         return body
