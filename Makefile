@@ -48,8 +48,9 @@ bench-healing: $(READY) ## Every failure class with the operator and without it:
 	$(BIN)/python -m healing_bench --output dist/healing.json
 
 .PHONY: crds
-crds: $(READY) ## Write crds/*.yaml from the models
+crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 	$(BIN)/python -m imchat_operator.crds crds
+	$(BIN)/python -m imchat_operator.reference docs/reference.md
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches of tools

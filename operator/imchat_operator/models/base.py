@@ -39,9 +39,9 @@ class Model(BaseModel):
 class Condition(Model):
     """One aspect of the state, as Kubernetes' API conventions define it."""
 
-    type: str = Field(max_length=64)
-    status: Literal["True", "False", "Unknown"]
-    reason: str = Field(max_length=64)
-    message: str = Field("", max_length=1024)
-    last_transition_time: Instant
-    observed_generation: int = 0
+    type: str = Field(max_length=64, description="The question.")
+    status: Literal["True", "False", "Unknown"] = Field(description="The answer.")
+    reason: str = Field(max_length=64, description="Why, in one word.")
+    message: str = Field("", max_length=1024, description="Why, with the figures.")
+    last_transition_time: Instant = Field(description="When the answer last changed.")
+    observed_generation: int = Field(0, description="The spec's generation that it is about.")

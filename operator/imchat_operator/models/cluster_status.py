@@ -25,9 +25,9 @@ class Streak(Model):
 class Suspect(Model):
     """A gateway that looks ill, and from when on."""
 
-    pod: str = Field(max_length=253)
-    uid: str = Field(max_length=64)
-    ailment: str = Field(max_length=64)
+    pod: str = Field(max_length=253, description="The gateway's pod.")
+    uid: str = Field(max_length=64, description="Of the pod.")
+    ailment: str = Field(max_length=64, description="What looks wrong with it.")
     since: Instant = Field(description="When the ailment was first seen.")
     ill_since: Instant | None = Field(
         None, description="Ill without a break since, be it of another ailment before."
@@ -38,9 +38,9 @@ class Suspect(Model):
 class Restarts(Model):
     """Restarts of one gateway that were seen of late."""
 
-    uid: str = Field(max_length=64)
+    uid: str = Field(max_length=64, description="Of the pod.")
     count: int = Field(ge=0, description="The kubelet's count when it was last looked at.")
-    at: tuple[Instant, ...] = Field((), max_length=20)
+    at: tuple[Instant, ...] = Field((), max_length=20, description="When they happened.")
 
 
 class Purpose(StrEnum):
@@ -69,17 +69,17 @@ class Drain(Model):
     """One gateway on its way out of the fleet."""
 
     id: str = Field(max_length=32, description="The decision that began it.")
-    pod: str = Field(max_length=253)
-    uid: str = Field(max_length=64)
+    pod: str = Field(max_length=253, description="The gateway's pod.")
+    uid: str = Field(max_length=64, description="Of the pod.")
     purpose: Purpose
     cause: str = Field(max_length=512, description="The evidence that led to it.")
     phase: Phase
-    phase_since: Instant
+    phase_since: Instant = Field(description="When the phase began.")
     ailment: str = Field("", max_length=64, description="What is repaired.")
     suspected_at: Instant = Field(
         description="When the gateway failed, by the earliest evidence, or was chosen."
     )
-    started_at: Instant
+    started_at: Instant = Field(description="When the drain was decided upon.")
     connections: int | None = Field(
         None, description="Connections when the drain began, or when the gateway last answered."
     )
@@ -91,7 +91,7 @@ class Drain(Model):
     attempt: int = Field(1, ge=1, description="Repairs in this place, this one included.")
     cut: int = Field(0, ge=0, description="Connections that were, or are, lost with it.")
     by: str = Field("", max_length=253, description="The replacement that was started first.")
-    by_uid: str = Field("", max_length=64)
+    by_uid: str = Field("", max_length=64, description="Of the replacement.")
     restarts: int = Field(0, ge=0, description="Of the gateway's containers when it began.")
     keep: int = Field(0, ge=0, description="Connections that stay: the fair share in a rebalance.")
 
@@ -100,33 +100,33 @@ class Resize(Model):
     """The change of size under way; a scale-down's victims are the drains of that purpose."""
 
     id: str = Field(max_length=32, description="The decision that began it.")
-    from_: int = Field(alias="from")
-    to: int
-    cause: str = Field(max_length=512)
-    at: Instant
+    from_: int = Field(alias="from", description="Gateways before.")
+    to: int = Field(description="Gateways wanted.")
+    cause: str = Field(max_length=512, description="The figures that led to it.")
+    at: Instant = Field(description="When it began.")
 
 
 class LastResize(Model):
     """The latest change of size in one direction, from which its cool-down counts."""
 
     direction: Direction
-    at: Instant
+    at: Instant = Field(description="When it was made.")
 
 
 class LastRebalance(Model):
     """When the latest rebalance began, and what the emptiest gateway held then."""
 
-    at: Instant
-    least: int
+    at: Instant = Field(description="When it began.")
+    least: int = Field(description="Connections of the emptiest gateway then.")
 
 
 class Recommendation(Model):
     """The change of size that would be made, were `scaling.mode` Auto."""
 
-    from_: int = Field(alias="from")
-    to: int
-    cause: str = Field(max_length=512)
-    at: Instant
+    from_: int = Field(alias="from", description="Gateways now.")
+    to: int = Field(description="Gateways wanted.")
+    cause: str = Field(max_length=512, description="The figures that led to it.")
+    at: Instant = Field(description="When it was first made.")
 
 
 class Conflict(Model):
@@ -135,31 +135,31 @@ class Conflict(Model):
     manager: str = Field(
         max_length=256, description="Its field manager, such as argocd-controller."
     )
-    replicas: int
-    since: Instant
+    replicas: int = Field(description="What it set.")
+    since: Instant = Field(description="When that was seen.")
     generation: int = Field(description="Of the ImChatCluster then; a later one takes over again.")
 
 
 class Pacing(Model):
     """The pace that drains were slowed down to, because the remaining gateways suffer."""
 
-    connections_per_second: int
-    at: Instant
+    connections_per_second: int = Field(description="The pace now.")
+    at: Instant = Field(description="When it was last changed.")
 
 
 class Blindness(Model):
     """A time in which the load is not known."""
 
-    since: Instant
-    fallback: bool = False
+    since: Instant = Field(description="First sample that told nothing.")
+    fallback: bool = Field(default=False, description="Whether the fallback is on.")
 
 
 class Peak(Model):
     """The most that was needed in one part of the season, in thousandths of a gateway."""
 
-    slot: int = Field(ge=0, lt=MOST_SLOTS)
+    slot: int = Field(ge=0, lt=MOST_SLOTS, description="Which part of the season.")
     period: int = Field(description="Number of the season in which it was seen, since 1970.")
-    load: int = Field(ge=0)
+    load: int = Field(ge=0, description="The most in that season.")
     before: int = Field(0, ge=0, description="The same, one season earlier.")
 
 
@@ -174,16 +174,16 @@ class Deferral(Model):
 class Remediation(Model):
     """A repair that is over: what it took, and what came of it."""
 
-    pod: str = Field(max_length=253)
-    uid: str = Field(max_length=64)
-    ailment: str = Field(max_length=64)
+    pod: str = Field(max_length=253, description="The gateway that was repaired.")
+    uid: str = Field(max_length=64, description="Of its pod.")
+    ailment: str = Field(max_length=64, description="What was wrong with it.")
     failed_at: Instant = Field(description="By the earliest evidence.")
     detected_at: Instant = Field(description="When the repair began.")
-    ended_at: Instant
-    outcome: Literal["Replaced", "Failed"]
+    ended_at: Instant = Field(description="When it was replaced, or given up.")
+    outcome: Literal["Replaced", "Failed"] = Field(description="What came of it.")
     by: str = Field("", max_length=253, description="The replacement.")
-    by_uid: str = Field("", max_length=64)
-    attempt: int = Field(1, ge=1)
+    by_uid: str = Field("", max_length=64, description="Of the replacement.")
+    attempt: int = Field(1, ge=1, description="Repairs in this place, this one included.")
     cut: int = Field(0, ge=0, description="Connections lost with the gateway.")
     verified: bool = Field(
         default=False, description="The replacement has stayed well for long enough."
@@ -193,9 +193,9 @@ class Remediation(Model):
 class Storm(Model):
     """A time in which most of the fleet, or a dependency, is ill; and when it was over."""
 
-    reason: str = Field(max_length=64)
-    since: Instant
-    over_at: Instant | None = None
+    reason: str = Field(max_length=64, description="StormGate or DependencyDown.")
+    since: Instant = Field(description="When it began.")
+    over_at: Instant | None = Field(None, description="When it was over.")
 
 
 class PendingEvent(Model):
@@ -204,15 +204,15 @@ class PendingEvent(Model):
     Its name follows from its content, so that posting twice makes one.
     """
 
-    name: str = Field(max_length=253)
-    kind: str = Field(max_length=63)
-    object: str = Field(max_length=253)
-    uid: str = Field(max_length=64)
-    type: Literal["Normal", "Warning"]
-    reason: str = Field(max_length=64)
-    action: str = Field(max_length=64)
-    message: str = Field(max_length=1024)
-    at: Instant
+    name: str = Field(max_length=253, description="Name of the Event.")
+    kind: str = Field(max_length=63, description="Kind of what it is about.")
+    object: str = Field(max_length=253, description="Name of what it is about.")
+    uid: str = Field(max_length=64, description="Of what it is about.")
+    type: Literal["Normal", "Warning"] = Field(description="Whether it is a warning.")
+    reason: str = Field(max_length=64, description="Why, by the one list of reasons.")
+    action: str = Field(max_length=64, description="What is done.")
+    message: str = Field(max_length=1024, description="What happened, with its figures.")
+    at: Instant = Field(description="When it was decided.")
 
 
 # A pass has at most two Events for each drain, one for each streak, and a few of its own.
@@ -229,29 +229,47 @@ MOST_PER_HOUR = 120
 class ImChatClusterStatus(Model):
     """What the operator knows and has under way; it continues from here after a restart."""
 
-    observed_generation: int = 0
+    observed_generation: int = Field(0, description="The spec's generation that this is about.")
     replicas: int | None = Field(None, description="Gateways that the workload asks for.")
     ready_replicas: int | None = Field(None, description="Gateways that take connections.")
     desired_replicas: int | None = Field(None, description="Gateways that the operator asks for.")
     observed_at: Instant | None = Field(None, description="When these figures were taken.")
-    conditions: tuple[Condition, ...] = Field((), max_length=16)
-    streaks: tuple[Streak, ...] = Field((), max_length=16)
-    suspects: tuple[Suspect, ...] = Field((), max_length=MOST_SUSPECTS)
-    restarts: tuple[Restarts, ...] = Field((), max_length=MOST_RESTARTS)
-    drains: tuple[Drain, ...] = Field((), max_length=80)
-    remediations: tuple[Remediation, ...] = Field((), max_length=MOST_REMEDIATIONS)
+    conditions: tuple[Condition, ...] = Field(
+        (), max_length=16, description="How things stand, one question each."
+    )
+    streaks: tuple[Streak, ...] = Field(
+        (), max_length=16, description="Scaling rules that are met at present."
+    )
+    suspects: tuple[Suspect, ...] = Field(
+        (), max_length=MOST_SUSPECTS, description="Gateways that look ill."
+    )
+    restarts: tuple[Restarts, ...] = Field(
+        (), max_length=MOST_RESTARTS, description="Restarts of late."
+    )
+    drains: tuple[Drain, ...] = Field((), max_length=80, description="Gateways on their way out.")
+    remediations: tuple[Remediation, ...] = Field(
+        (), max_length=MOST_REMEDIATIONS, description="The latest repairs."
+    )
     repairs_begun: tuple[Instant, ...] = Field(
-        (), max_length=MOST_PER_HOUR, description="Within the last hour."
+        (), max_length=MOST_PER_HOUR, description="When repairs were begun within the last hour."
     )
     storm: Storm | None = None
     resize: Resize | None = None
-    last_resizes: tuple[LastResize, ...] = Field((), max_length=2)
+    last_resizes: tuple[LastResize, ...] = Field(
+        (), max_length=2, description="The latest change of size up, and down."
+    )
     recommendation: Recommendation | None = None
     last_rebalance: LastRebalance | None = None
     conflict: Conflict | None = None
     pacing: Pacing | None = None
     blindness: Blindness | None = Field(None, description="Set while the load is not known.")
-    peaks: tuple[Peak, ...] = Field((), max_length=MOST_SLOTS)
+    peaks: tuple[Peak, ...] = Field(
+        (), max_length=MOST_SLOTS, description="What scaling.season remembers."
+    )
     window: str = Field("", max_length=253, description="The maintenance window that holds it.")
-    deferrals: tuple[Deferral, ...] = Field((), max_length=5)
-    pending_events: tuple[PendingEvent, ...] = Field((), max_length=MOST_PENDING)
+    deferrals: tuple[Deferral, ...] = Field(
+        (), max_length=5, description="Actions that a window keeps waiting."
+    )
+    pending_events: tuple[PendingEvent, ...] = Field(
+        (), max_length=MOST_PENDING, description="Events to be posted."
+    )

@@ -149,8 +149,8 @@ class Schedule(Model):
         )
     )
 
-    once: Once | None = None
-    recurring: Recurring | None = None
+    once: Once | None = Field(None, description="From one moment to another.")
+    recurring: Recurring | None = Field(None, description="By a rule, again and again.")
 
 
 _A_DATE_OR_A_RANGE = {
