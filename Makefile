@@ -52,6 +52,10 @@ crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 	$(BIN)/python -m imchat_operator.crds crds
 	$(BIN)/python -m imchat_operator.reference docs/reference.md
 
+.PHONY: docs
+docs: $(READY) ## Links, manifests, reference and reasons of every page: fails on what is wrong
+	$(BIN)/python -m pytest --quiet tests/docs tests/test_docs.py tests/test_reference.py
+
 .PHONY: clean
 clean: ## Remove the virtual environment and caches of tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
