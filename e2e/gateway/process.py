@@ -7,15 +7,20 @@ async with running("127.9.0.1") as gateway:
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import randrange
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 PORT = 8080
+REFERENCE = ("-m", "gateway")
+_EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+EXAMPLE = (str(_EXAMPLES / "gateway.py"),)
+PRESTOP_EXAMPLE = (str(_EXAMPLES / "prestop_gateway.py"),)
 START_SECONDS = 30.0
 CALL = ClientTimeout(total=5.0)
 
@@ -68,17 +73,19 @@ async def eventually(
 
 
 @asynccontextmanager
-async def running(address: str = "", **environment: str) -> AsyncIterator[GatewayProcess]:
+async def running(
+    address: str = "", program: Sequence[str] = REFERENCE, **environment: str
+) -> AsyncIterator[GatewayProcess]:
     """A gateway on port 8080 of a loopback address (default: some), killed at the end.
 
-    The keywords are variables of its environment.
+    `program` is what Python runs; the keywords are variables of its environment.
 
     Raises:
         RuntimeError: it ended or did not answer within 30 seconds.
     """
     address = address or loopback_address()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway"),
+        *(sys.executable, *program),
         env={**os.environ, "POD_IP": address, "POD_NAME": address, **environment},
     )
     gateway = GatewayProcess(address=address, process=process)
@@ -96,7 +103,7 @@ async def _until_it_answers(gateway: GatewayProcess) -> None:
         async with asyncio.timeout(START_SECONDS):
             while gateway.process.returncode is None:
                 with suppress(ClientError, OSError):
-                    await gateway.call("GET", "/healthz")
+                    await gateway.call("GET", "/readyz")
                     return
                 await asyncio.sleep(0.02)
     raise RuntimeError(f"the gateway on {gateway.address} did not come up; its log says why")

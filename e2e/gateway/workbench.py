@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
-from gateway.process import PORT, Reachable, eventually, loopback_address
+from gateway.process import EXAMPLE, PORT, REFERENCE, Reachable, eventually, loopback_address
 
+PROGRAMS = [pytest.param(REFERENCE, id="reference"), pytest.param(EXAMPLE, id="example")]
+"""What keeps the whole contract, and is held to it by the same tests."""
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"

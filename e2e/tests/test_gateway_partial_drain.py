@@ -13,12 +13,21 @@ from websockets.exceptions import InvalidStatus
 from gateway.faults import Fault
 from gateway.process import GatewayProcess, Reachable, eventually, running
 from gateway.server import Gateway
-from gateway.workbench import HANDSHAKE, call, clients, closing, drained, is_served, served
+from gateway.workbench import (
+    HANDSHAKE,
+    PROGRAMS,
+    call,
+    clients,
+    closing,
+    drained,
+    is_served,
+    served,
+)
 
 
-@pytest.fixture
-async def gateway() -> AsyncIterator[GatewayProcess]:
-    async with running() as process:
+@pytest.fixture(params=PROGRAMS)
+async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[GatewayProcess]:
+    async with running(program=request.param) as process:
         yield process
 
 
