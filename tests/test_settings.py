@@ -26,6 +26,12 @@ from imchat_operator.settings import PrometheusServer, Settings
             Settings(address="127.0.0.1", metrics_port=0, health_port=65535, log_format="json"),
             id="every variable has its field",
         ),
+        pytest.param(
+            {"IMCHAT_LEASE": "imchat/operator", "IMCHAT_IDENTITY": "operator-6c5d"},
+            Settings(lease=("imchat", "operator"), identity="operator-6c5d"),
+            id="replicas elect their leader by a Lease",
+        ),
+        pytest.param({"IMCHAT_LEASE": ""}, Settings(), id="no Lease: the only one"),
         pytest.param({"IMCHAT_OTHER": "x"}, Settings(), id="other variables do not matter"),
     ],
 )
@@ -57,6 +63,20 @@ def test_settings_come_from_the_environment(
             {"IMCHAT_HEALTH_PORT": "-1"},
             "IMCHAT_HEALTH_PORT is '-1': set it to a port, or to 0 for none",
             id="a negative port",
+        ),
+        *(
+            pytest.param(
+                {"IMCHAT_LEASE": lease},
+                f"IMCHAT_LEASE is {lease!r}: set it to NAMESPACE/NAME of a Lease, "
+                "or leave it out where one operator runs",
+                id=f"a Lease {why}",
+            )
+            for lease, why in {
+                "operator": "without a namespace",
+                "imchat/": "without a name",
+                "imchat/a/b": "with a path",
+                "imchat/Operator": "whose name is none",
+            }.items()
         ),
     ],
 )

@@ -76,16 +76,40 @@ class OperatorProcess:
 
     def wait_until_healthy(self) -> None:
         """Wait until it says that it is healthy."""
-        wait_for(self._is_healthy, seconds=_START_SECONDS, what="/healthz")
+        wait_for(self._is_healthy, seconds=_START_SECONDS, what="/readyz")
 
     def _is_healthy(self) -> bool:
         assert self._process is not None
         self._assert_lives(self._process)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/healthz", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/readyz", timeout=2):
                 return True
         except OSError:
             return False
+
+    def freeze(self) -> None:
+        """Stop its process in its tracks, as a machine that is suspended does."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let a frozen process go on."""
+        self._signal(signal.SIGCONT)
+
+    def wait_until_ended(self, seconds: float) -> int:
+        """Wait until it has ended by itself; return its exit code.
+
+        Raises:
+            TimeoutError: it has not, in so many seconds.
+        """
+        assert self._process is not None
+        process = self._process
+        wait_for(lambda: process.poll() is not None, seconds=seconds, what="the operator's end")
+        self._process = None
+        return int(process.returncode)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End it as kill -9 does."""

@@ -3,6 +3,7 @@
 A ValueError names the variable and what to do.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def _address(url: str) -> str:
@@ -57,6 +60,9 @@ class Settings:
         health_port: port of `/healthz`; 0 for none.
         log_format: `text` or `json`.
         prometheus: the metric sources that an ImChatCluster may name.
+        lease: namespace and name of the Lease by which replicas elect their leader; empty where
+            the operator is the only one.
+        identity: what this replica is called in it.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -65,6 +71,8 @@ class Settings:
     health_port: int = 8081
     log_format: str = "text"
     prometheus: tuple[PrometheusServer, ...] = ()
+    lease: tuple[str, str] | None = None
+    identity: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -85,7 +93,21 @@ class Settings:
             health_port=_port(environment, "IMCHAT_HEALTH_PORT", default.health_port),
             log_format=log_format,
             prometheus=_prometheus(environment.get("IMCHAT_METRIC_SOURCES", "")),
+            lease=_lease(environment.get("IMCHAT_LEASE", "")),
+            identity=environment.get("IMCHAT_IDENTITY", default.identity),
         )
+
+
+def _lease(text: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+        raise ValueError(
+            f"IMCHAT_LEASE is {text!r}: set it to NAMESPACE/NAME of a Lease, "
+            "or leave it out where one operator runs"
+        )
+    return namespace, name
 
 
 def _prometheus(path: str) -> tuple[PrometheusServer, ...]:

@@ -7,7 +7,7 @@ from kubernetes.aio import client
 from tests.shell.apiserver import ApiServer, Reply, refused, session_with
 from tests.shell.serving import served, text
 
-from imchat_operator.shell.kube import Api, ApiError
+from imchat_operator.shell.kube import Api, ApiError, FencedError
 
 
 async def refusal(reply: Reply) -> ApiError:
@@ -64,3 +64,19 @@ async def test_what_is_no_status_is_the_message(content: str) -> None:
                 await api.request("GET", "/it")
     assert (caught.value.status, str(caught.value)) == (404, content)
     assert (caught.value.reason, caught.value.retry_after, caught.value.causes) == ("", None, ())
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_replica_that_leads_no_more_reads_and_writes_nothing(method: str) -> None:
+    server = ApiServer({f"{verb} /it": Reply() for verb in ("GET", method)})
+    leads = [True]
+    async with (
+        served(server.answer) as port,
+        Api.session(client.Configuration(host=f"http://127.0.0.1:{port}"), lambda: leads[0]) as api,
+    ):
+        await api.request(method, "/it")
+        leads[0] = False
+        with pytest.raises(FencedError):
+            await api.request(method, "/it")
+        await api.request("GET", "/it")
+    assert server.requests == [f"{method} /it", "GET /it"]

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from kubernetes.aio import client
 
+from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.maintenance import Windows
 
@@ -59,7 +60,7 @@ async def _kept(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     configuration = client.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
     async with Api.session(configuration) as api:
-        windows = Windows(api, lambda _: None, lambda _: ())
+        windows = Windows(api, lambda _: None, lambda _: (), Health())
         task = asyncio.create_task(windows.run())
         try:
             yield windows, written

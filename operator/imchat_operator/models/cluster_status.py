@@ -230,6 +230,9 @@ class ImChatClusterStatus(Model):
     """What the operator knows and has under way; it continues from here after a restart."""
 
     observed_generation: int = Field(0, description="The spec's generation that this is about.")
+    epoch: int = Field(
+        0, ge=0, description="Which leader of the operator's replicas wrote this; a later one wins."
+    )
     replicas: int | None = Field(None, description="Gateways that the workload asks for.")
     ready_replicas: int | None = Field(None, description="Gateways that take connections.")
     desired_replicas: int | None = Field(None, description="Gateways that the operator asks for.")

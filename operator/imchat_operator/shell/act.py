@@ -93,7 +93,11 @@ class Actor:
 
         Returns:
             The outcome; a refusal is one of its values. A pod that is gone already is none.
+
+        Raises:
+            FencedError: this replica may not act any more.
         """
+        self._api.require_write()  # of gateways too, which know no leader
         if isinstance(action, Evict | Delete) and (known := self._refusals.of(action)) is not None:
             return known
         try:

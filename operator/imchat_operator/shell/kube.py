@@ -8,7 +8,7 @@ they tell.
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +44,10 @@ async def configured() -> client.Configuration:
     else:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     return configuration
+
+
+class FencedError(Exception):
+    """This replica may not write: another one leads, or may."""
 
 
 class ApiError(Exception):
@@ -101,18 +105,27 @@ POD_METRICS = Resource(group="metrics.k8s.io", version="v1beta1", plural="pods")
 EVENTS = Resource(group="", version="v1", plural="events")
 
 
-class Api:
-    """A session with the API server."""
+def _always() -> bool:
+    return True
 
-    def __init__(self, configuration: client.Configuration) -> None:
+
+class Api:
+    """A session with the API server; `may_write` is asked before each write."""
+
+    def __init__(
+        self, configuration: client.Configuration, may_write: Callable[[], bool] = _always
+    ) -> None:
         self._client = client.ApiClient(configuration)
+        self._may_write = may_write
         self._kinds: dict[tuple[str, str], Resource] = {}
 
     @classmethod
     @asynccontextmanager
-    async def session(cls, configuration: client.Configuration) -> AsyncIterator[Self]:
+    async def session(
+        cls, configuration: client.Configuration, may_write: Callable[[], bool] = _always
+    ) -> AsyncIterator[Self]:
         """Yield a session, and close it."""
-        api = cls(configuration)
+        api = cls(configuration, may_write)
         try:
             yield api
         finally:
@@ -131,11 +144,23 @@ class Api:
 
         Raises:
             ApiError: the API server refused.
+            FencedError: it is a write, and this replica may not.
             aiohttp.ClientError, TimeoutError: it did not answer.
         """
+        if method != "GET":
+            self.require_write()
         async with self._answer(method, path, query or {}, body, content_type, _TIMEOUT) as answer:
             found: Json = await answer.json()
             return found
+
+    def require_write(self) -> None:
+        """See that this replica may change anything now.
+
+        Raises:
+            FencedError: it may not.
+        """
+        if not self._may_write():
+            raise FencedError("this replica does not lead any more; nothing is written")
 
     async def items(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
         """List a collection page by page; return its objects and the list's resourceVersion."""

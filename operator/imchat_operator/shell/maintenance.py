@@ -12,7 +12,8 @@ from imchat_operator.core.snapshot import Cluster, Window
 from imchat_operator.core.window_status import next_change, window_status
 from imchat_operator.models import GROUP, VERSION, matches
 from imchat_operator.shell import events
-from imchat_operator.shell.kube import Api, ApiError, Json, Resource
+from imchat_operator.shell.health import Health
+from imchat_operator.shell.kube import Api, ApiError, FencedError, Json, Resource
 from imchat_operator.shell.objects import window
 
 _LOG = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ _LONGEST_PAUSE = 60.0
 _RETRY = 5.0
 _SETTLING = 1.0  # until Events that were promised are known to be posted
 _MARGIN = 0.02
+_LOOP = "the windows' loop"
+_LONGEST_STEP = 180.0  # one window; a request to the API server is given up after 30 s
 
 
 class Windows:
@@ -34,8 +37,10 @@ class Windows:
         api: Api,
         on_change: Callable[[str], None],
         clusters: Callable[[str], tuple[Cluster, ...]],
+        health: Health,
     ) -> None:
         self._api = api
+        self._health = health
         self._on_change = on_change
         self._clusters = clusters
         self._posted: dict[str, frozenset[str]] = {}
@@ -78,8 +83,10 @@ class Windows:
         while True:
             # The set of windows may change at every await.
             pauses = [await self._kept(uid) for uid in tuple(self._bodies)]
+            pause = min(pauses, default=_LONGEST_PAUSE)
+            self._health.beat(_LOOP, pause + _LONGEST_STEP)
             try:
-                async with asyncio.timeout(min(pauses, default=_LONGEST_PAUSE)):
+                async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -87,6 +94,7 @@ class Windows:
 
     async def _kept(self, uid: str) -> float:
         """Bring one window's status up to date; return the seconds until it may change."""
+        self._health.beat(_LOOP, _LONGEST_STEP)
         body = self._bodies.get(uid)
         if body is None:
             return _LONGEST_PAUSE
@@ -97,7 +105,7 @@ class Windows:
             _LOG.info("%s: %s", path, error)
             await self._reread(uid, path)
         except Exception as error:  # noqa: BLE001 -- the loop's one boundary
-            known = isinstance(error, aiohttp.ClientError | TimeoutError | OSError)
+            known = isinstance(error, FencedError | aiohttp.ClientError | TimeoutError | OSError)
             _LOG.warning("%s: %r", path, error, exc_info=not known)
         return _RETRY
 

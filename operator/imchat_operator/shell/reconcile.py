@@ -13,7 +13,9 @@ from imchat_operator.core.snapshot import Cluster, Node
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
-from imchat_operator.shell.kube import MERGE_PATCH, ApiError, Json, Resource
+from imchat_operator.shell.health import Health
+from imchat_operator.shell.kube import MERGE_PATCH, ApiError, FencedError, Json, Resource
+from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of, history_of
 from imchat_operator.shell.observe import Clients, Observation, Observer
@@ -31,19 +33,25 @@ _CONFLICT = 409
 _NOT_FOUND = 404
 _SHORTEST_PAUSE = 0.2  # changes that come together are one pass
 _LONGEST_PAUSE = 30.0
+_LONGEST_STEP = 120.0  # of a pass; a request to the API server is given up after 30 s
+_KNOWN = (ApiError, FencedError, aiohttp.ClientError, TimeoutError, OSError)
 
 
 class ClusterLoop:
     """Reconciles one ImChatCluster until it is gone."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what all loops share, and the object
         self,
         clients: Clients,
         nodes: Reflector[Node],
         windows: Windows,
+        mandate: Mandate,
+        health: Health,
         body: Json,
     ) -> None:
         self._api = clients.api
+        self._mandate = mandate
+        self._health = health
         self._windows = windows
         self._body = body
         self._namespace: str = body["metadata"]["namespace"]
@@ -51,6 +59,7 @@ class ClusterLoop:
         self._wake = asyncio.Event()
         self._observer = Observer(clients, nodes, self._namespace, self._wake.set)
         self._actor = Actor(clients.api, clients.gateways, self._namespace)
+        self._loop = f"the loop of {self._namespace}/{body['metadata']['name']}"
         self._outcomes: tuple[Outcome, ...] = ()
         self._posted: frozenset[str] = frozenset()
         self._failures = 0
@@ -81,6 +90,7 @@ class ClusterLoop:
         """Make passes until cancelled, or until the object turns out to be gone."""
         try:
             while (pause := await self._guarded_pass()) is not None:
+                self._health.beat(self._loop, pause + _LONGEST_STEP)
                 try:
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
@@ -89,10 +99,12 @@ class ClusterLoop:
                 await asyncio.sleep(min(_SHORTEST_PAUSE, pause))
                 self._wake.clear()
         finally:
+            self._health.over(self._loop)
             await self._observer.close()
 
     async def _guarded_pass(self) -> float | None:
         """Make a pass; return the seconds until the next at the latest, None after the last."""
+        self._health.beat(self._loop, _LONGEST_STEP)
         try:
             with telemetry.PASS_SECONDS.time():
                 decision = await self._pass()
@@ -110,7 +122,7 @@ class ClusterLoop:
         self._failures += 1
         telemetry.PASSES.labels("error").inc()
         pause = min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(self._failures, 10))
-        known = isinstance(error, ApiError | aiohttp.ClientError | TimeoutError | OSError)
+        known = isinstance(error, _KNOWN)
         _LOG.warning(
             "%s: pass failed, again in %.1fs: %r", self._path, pause, error, exc_info=not known
         )
@@ -132,6 +144,8 @@ class ClusterLoop:
     async def _pass(self) -> Decision:
         # The watch may replace self._body at every await; what is decided here is for this version.
         body = self._body
+        if (found := history_of(body).epoch) > self._mandate.epoch > 0:
+            await self._mandate.outrank(found)
         is_leaving = "deletionTimestamp" in body["metadata"]
         windows = self._windows.of(self._namespace)
         try:
@@ -156,6 +170,7 @@ class ClusterLoop:
     async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
         outcomes = []
         for action in decision.actions:
+            self._health.beat(self._loop, _LONGEST_STEP)
             outcome = await self._actor.perform(
                 action, observation.scale_path, observation.addresses
             )
@@ -177,10 +192,12 @@ class ClusterLoop:
 
     async def _recorded(self, body: Json, decision: Decision, history: ImChatClusterStatus) -> Json:
         """Write the status, which fences what follows, and post the Events it promises."""
-        if decision.status != history:
-            full = {**body, "status": decision.status.to_json(sparse=True)}
+        epoch = self._mandate.epoch or history.epoch
+        status = decision.status.model_copy(update={"epoch": epoch})
+        if status != history:
+            full = {**body, "status": status.to_json(sparse=True)}
             body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
-            telemetry.count_remediations(history, decision.status)
+            telemetry.count_remediations(history, status)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
         posted = await events.post(self._api, self._namespace, due)
         promised = {e.name for e in decision.status.pending_events}

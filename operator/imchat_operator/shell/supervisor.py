@@ -13,7 +13,9 @@ import aiohttp
 
 from imchat_operator.core.snapshot import Cluster
 from imchat_operator.settings import Settings
+from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
+from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import WINDOWS, Windows
 from imchat_operator.shell.nodes import node
 from imchat_operator.shell.observe import Clients
@@ -22,24 +24,38 @@ from imchat_operator.shell.reflector import Reflector
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
+_LONGEST_STEP = 300.0  # lists page by page; a request to the API server is given up after 30 s
 
 
 class Supervisor:
     """Owns every task of the operator but kopf's; an async context manager."""
 
-    def __init__(self, clients: Clients, settings: Settings) -> None:
+    def __init__(
+        self, clients: Clients, settings: Settings, mandate: Mandate, health: Health
+    ) -> None:
         self._clients = clients
+        self._mandate = mandate
+        self._health = health
         self._api = api = clients.api
         self._settings = settings
         self._nodes = Reflector(api, NODES.path(), project=node, on_change=self._wake_everything)
-        self._windows = Windows(api, self._wake_namespace, self._clusters_in)
+        self._windows = Windows(api, self._wake_namespace, self._clusters_in, health)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        for work in (self._nodes.run(), self._windows.run(), self._resync()):
-            self._keep(asyncio.create_task(work))
+        loops = {
+            "the nodes' cache": self._nodes.run(),
+            "the windows' loop": self._windows.run(),
+            "the resync": self._resync(),
+        }
+        for name, work in loops.items():
+            self._keep(asyncio.create_task(work, name=name))
         return self
+
+    async def synced(self) -> None:
+        """Wait until the caches that all clusters share are complete."""
+        await self._nodes.synced.wait()
 
     async def __aexit__(
         self,
@@ -62,8 +78,11 @@ class Supervisor:
         if meta["uid"] in self._loops:
             self._loops[meta["uid"]][1].changed(body)
             return
-        loop = ClusterLoop(self._clients, self._nodes, self._windows, body)
+        loop = ClusterLoop(
+            self._clients, self._nodes, self._windows, self._mandate, self._health, body
+        )
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
+        task.add_done_callback(self._over)
         self._loops[meta["uid"]] = (meta["namespace"], loop, task)
         self._windows.look_again()
 
@@ -72,7 +91,7 @@ class Supervisor:
         if uid in self._loops:
             _, _, task = self._loops.pop(uid)
             task.cancel()
-            self._keep(task)
+            self._tasks.add(task)
 
     def window_changed(self, body: Json) -> None:
         """Take over a maintenance window."""
@@ -89,7 +108,8 @@ class Supervisor:
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.error("a task ended that should not have: %r", error, exc_info=error)
+            _LOG.error("%s ended and should not have", task.get_name(), exc_info=error)
+            self._health.died(task.get_name(), repr(error))
 
     def _wake_everything(self) -> None:
         for _, loop, _ in self._loops.values():
@@ -105,6 +125,7 @@ class Supervisor:
 
     async def _resync(self) -> None:
         while True:
+            self._health.beat("the resync", _RESYNC + _LONGEST_STEP)
             await asyncio.sleep(_RESYNC)
             try:
                 clusters = await self._listed(CLUSTERS)

@@ -1,0 +1,173 @@
+"""Two replicas of the operator as processes: one leads, and the other takes over.
+
+The Lease is kept as in production: 10 s, renewed every 2.5 s, given up by its holder after 7 s.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import controlplane
+import loopback_node
+from harness import Namespace, OperatorProcess, Users
+from harness.manifests import CRDS, cluster, gateways
+from harness.waiting import wait_for
+
+_DEPOSED = 3
+_LEASE_SECONDS = 10.0
+_AWAY_SECONDS = 120.0
+_SLOW = {"connectionsPerSecond": 5, "deregisterDelay": "1s", "deadline": "10m"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two replicas of one operator, by the names that they have in the Lease."""
+
+    namespace: Namespace
+    replicas: dict[str, OperatorProcess]
+
+    def holder(self) -> str:
+        """Return the name of the replica that has the Lease, or nothing."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace.name}/leases/operator"
+        found = self.namespace.get(path) or {"spec": {}}
+        return str(found["spec"].get("holderIdentity") or "").partition("_")[0]
+
+    def leader(self) -> str:
+        """Wait until one leads whose process is up; return its name."""
+        return self.namespace.wait_until(self.holder, seconds=60)
+
+    def seconds_until_another_leads(self, leader: str, end: Callable[[], None]) -> float:
+        """End a leader; return the seconds until the other has written a status as the leader."""
+        begun, before = time.monotonic(), self.epoch()
+        end()
+        (other,) = set(self.replicas) - {leader}
+        self.namespace.wait_until(
+            lambda: self.holder() == other and self.epoch() > before, seconds=60
+        )
+        return time.monotonic() - begun
+
+    def epoch(self) -> int:
+        """Return the epoch of the leader that wrote the ImChatCluster's status last."""
+        return int(self.namespace.status().get("epoch", 0))
+
+
+@contextmanager
+def replicas(namespace: Namespace, folder: Path) -> Iterator[Pair]:
+    """Run two replicas for as long as the block lasts."""
+    with ExitStack() as stack:
+        made = {}
+        for name in ("east", "west"):
+            environment = {"IMCHAT_LEASE": f"{namespace.name}/operator", "IMCHAT_IDENTITY": name}
+            made[name] = OperatorProcess(
+                namespace.kubeconfig, namespace.name, folder / f"{name}.log", environment
+            )
+            stack.enter_context(made[name].started())
+        yield Pair(namespace, made)
+
+
+@pytest.fixture
+def pair(
+    namespace: Namespace, nodes: loopback_node.LoopbackNodes, tmp_path: Path
+) -> Iterator[Pair]:
+    """Two replicas, of which one has begun to serve a cluster of three gateways."""
+    assert nodes.names
+    with replicas(namespace, tmp_path) as made:
+        namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=_SLOW))
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 3, seconds=60)
+        for replica in made.replicas.values():
+            replica.wait_until_healthy()
+        yield made
+
+
+def test_a_drain_goes_on_when_its_leader_is_killed(
+    namespace: Namespace, pair: Pair, record_property: Callable[[str, object], None]
+) -> None:
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        namespace.wait_until(lambda: "GatewayDraining" in namespace.reasons())
+        leader = pair.leader()
+        victim = namespace.status()["drains"][0]["pod"]
+        taken = pair.seconds_until_another_leads(leader, pair.replicas[leader].kill)
+        record_property("seconds from kill -9 to the next leader's first status", taken)
+        namespace.wait_until(lambda: namespace.note("ScaledDown"), seconds=60)
+        report = users.leave()
+    assert taken < 1.5 * _LEASE_SECONDS
+    assert victim in namespace.note("ScaledDown")
+    assert report["dropped"] == 0
+    for reason in ("ScalingDown", "GatewayDraining", "GatewayDrained", "ScaledDown"):
+        assert namespace.reasons().count(reason) == 1, reason
+
+
+def test_a_leader_that_ends_hands_over_without_waiting_for_its_lease(
+    pair: Pair, record_property: Callable[[str, object], None]
+) -> None:
+    leader = pair.leader()
+    pair.namespace.wait_until(lambda: pair.epoch() == 1)
+    taken = pair.seconds_until_another_leads(leader, pair.replicas[leader].stop)
+    record_property("seconds from the end of a leader to the next one's first status", taken)
+    assert taken < _LEASE_SECONDS / 2
+
+
+def test_a_leader_that_was_frozen_ends_when_it_wakes_and_has_written_nothing(
+    namespace: Namespace, pair: Pair
+) -> None:
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        namespace.wait_until(lambda: "GatewayDraining" in namespace.reasons())
+        leader = pair.leader()
+        pair.seconds_until_another_leads(leader, pair.replicas[leader].freeze)
+        pair.replicas[leader].wake()
+        assert pair.replicas[leader].wait_until_ended(30) == _DEPOSED
+        namespace.wait_until(lambda: namespace.note("ScaledDown"), seconds=60)
+        assert users.leave()["dropped"] == 0
+    assert pair.epoch() == 2
+    for reason in ("ScalingDown", "GatewayDraining", "GatewayDrained", "ScaledDown"):
+        assert namespace.reasons().count(reason) == 1, reason
+
+
+def test_an_api_server_that_is_away_for_two_minutes_ends_a_term_and_no_drain(
+    programs: dict[str, Path], tmp_path: Path
+) -> None:
+    assert programs
+    with controlplane.running() as plane:
+        namespace = Namespace(kubeconfig=plane.kubeconfig, name="away")
+        namespace.kubectl("apply", "-f", str(CRDS))
+        namespace.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        namespace.create()
+        with loopback_node.running(plane.kubeconfig, nodes=2, log=tmp_path / "nodes.log"):
+            _drain_while_it_is_away(namespace, plane.pids["kube-apiserver"], tmp_path)
+
+
+def _drain_while_it_is_away(namespace: Namespace, apiserver: int, folder: Path) -> None:
+    with (
+        replicas(namespace, folder) as pair,
+        Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users,
+    ):
+        namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=_SLOW))
+        users.wait_for_connected(150, seconds=60)
+        namespace.wait_until(lambda: "GatewayDraining" in namespace.reasons(), seconds=60)
+        leader = pair.leader()
+        with _stopped(apiserver):
+            assert pair.replicas[leader].wait_until_ended(60) == _DEPOSED
+            pair.replicas[leader].start()  # as the kubelet does
+            until = time.monotonic() + _AWAY_SECONDS
+            wait_for(lambda: time.monotonic() > until, seconds=_AWAY_SECONDS + 10, what="its end")
+        namespace.wait_until(lambda: namespace.note("ScaledDown"), seconds=90)
+        assert users.leave()["dropped"] == 0
+        for replica in pair.replicas.values():
+            replica.wait_until_healthy()
+
+
+@contextmanager
+def _stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
