@@ -114,6 +114,17 @@ def test_a_leader_that_ends_hands_over_without_waiting_for_its_lease(
     assert taken < _LEASE_SECONDS / 2
 
 
+def test_epochs_rise_past_a_lease_that_was_deleted(pair: Pair) -> None:
+    first = pair.leader()
+    pair.seconds_until_another_leads(first, pair.replicas[first].stop)
+    assert pair.epoch() == 2
+    second = pair.leader()
+    pair.namespace.kubectl("delete", "lease", "operator")
+    assert pair.replicas[second].wait_until_ended(30) == _DEPOSED
+    pair.replicas[first].start()
+    pair.namespace.wait_until(lambda: pair.epoch() == 3, seconds=60)
+
+
 def test_a_leader_that_was_frozen_ends_when_it_wakes_and_has_written_nothing(
     namespace: Namespace, pair: Pair
 ) -> None:
