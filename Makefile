@@ -35,6 +35,10 @@ test: check programs ## `check`, then the suites on a real API server, the demo 
 		--ignore $(REAL_TIME) e2e/tests e2e/suite
 	$(BIN)/python -m pytest $(REAL_TIME)
 
+.PHONY: test-slow
+test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by its nature
+	$(BIN)/python -m pytest -m slow e2e/suite
+
 .PHONY: programs
 programs: $(READY) ## Find, download or build the programs of the control plane
 	@$(BIN)/python -c 'from controlplane import console, programs; programs.find_programs(console.plain(print))'

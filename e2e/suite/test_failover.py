@@ -142,6 +142,7 @@ def test_a_leader_that_was_frozen_ends_when_it_wakes_and_has_written_nothing(
         assert namespace.reasons().count(reason) == 1, reason
 
 
+@pytest.mark.slow
 def test_an_api_server_that_is_away_for_two_minutes_ends_a_term_and_no_drain(
     programs: dict[str, Path], tmp_path: Path
 ) -> None:
