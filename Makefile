@@ -43,6 +43,10 @@ test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by i
 programs: $(READY) ## Find, download or build the programs of the control plane
 	@$(BIN)/python -c 'from controlplane import console, programs; programs.find_programs(console.plain(print))'
 
+.PHONY: e2e-kind
+e2e-kind: $(READY) ## Operator and gateways as pods of a kind cluster (Docker, kind)
+	$(BIN)/python -m kind -- $(BIN)/python -m pytest --junitxml dist/kind.xml e2e/real_pods
+
 .PHONY: hpa-conformance
 hpa-conformance: $(READY) ## The simulation's HPA against the real controller, on 1,000 cases
 	$(BIN)/python -m hpa_conformance --cases 1000

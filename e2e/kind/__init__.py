@@ -1,7 +1,7 @@
-"""A kind cluster with both images and the chart, for as long as a command runs beside it.
+"""A kind cluster with both images, for as long as a command runs beside it.
 
 `python -m kind -- COMMAND`; the command finds the cluster in KUBECONFIG and IMCHAT_E2E_CONTEXT. It
-needs Docker, kind, Helm and kubectl, and the right to add routes (Linux), so that tests reach the
+needs Docker, kind and kubectl, and the right to add routes (Linux), so that tests reach the
 pods' own addresses.
 
 This has been written without a Docker to run it on: what is tested is that the right commands are

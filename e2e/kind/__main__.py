@@ -27,7 +27,6 @@ _CONTEXT: Final = f"kind-{_NAME}"
 _PROGRAMS: Final = {
     "docker": "https://docs.docker.com/engine/install/",
     "kind": "go install sigs.k8s.io/kind@v0.33.0",
-    "helm": "https://helm.sh/docs/intro/install/",
     "kubectl": "https://kubernetes.io/docs/tasks/tools/",
 }
 # Image and Dockerfile; the tag is one that no registry has, so that nothing is pulled.
@@ -35,8 +34,6 @@ _IMAGES: Final = {
     "imchat-operator:dev": "operator/Dockerfile",
     "imchat-gateway:dev": "e2e/gateway/Dockerfile",
 }
-_CHART: Final = _ROOT / "helm" / "imchat-operator"
-_VALUES: Final = ("image.repository=imchat-operator", "image.tag=dev", "image.pullPolicy=Never")
 
 
 class KindError(Exception):
@@ -89,25 +86,11 @@ def _beside_a_cluster(command: Sequence[str], environment: dict[str, str], *, ke
         for image, dockerfile in _IMAGES.items():
             _do(environment, "docker", "build", f"--file={dockerfile}", f"--tag={image}", ".")
         _do(environment, "kind", "load", "docker-image", f"--name={_NAME}", *_IMAGES)
-        _install(environment)
         _lay_routes(environment)
         return subprocess.run(command, env=environment, check=False).returncode
     finally:
         if not keep:
             _do(environment, "kind", "delete", "cluster", f"--name={_NAME}")
-
-
-def _install(environment: dict[str, str]) -> None:
-    """Install the chart, and wait until both operators are ready."""
-    values = [f"--set={value}" for value in _VALUES]
-    where = ("--namespace=imchat-system", "--create-namespace", f"--kube-context={_CONTEXT}")
-    _do(
-        environment,
-        *("helm", "upgrade", "--install", "imchat-operator", str(_CHART)),
-        *where,
-        *values,
-        *("--wait", "--timeout=180s"),
-    )
 
 
 def _lay_routes(environment: dict[str, str]) -> None:

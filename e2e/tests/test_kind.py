@@ -33,7 +33,7 @@ class Programs:
         self.folder = folder
         self.log = folder / "log"
         self.log.touch()
-        for name in ("docker", "kind", "helm", "ip", "sudo"):
+        for name in ("docker", "kind", "ip", "sudo"):
             self.write(name)
         self.write("kubectl", f"echo '{json.dumps(NODES)}'")
 
@@ -65,7 +65,7 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path)
 
 
-def test_the_cluster_has_both_images_and_the_chart_before_the_command_runs(
+def test_the_cluster_has_both_images_before_the_command_runs(
     programs: Programs,
 ) -> None:
     programs.write("suite", 'echo "$IMCHAT_E2E_CONTEXT" >> ' + str(programs.log), "exit 5")
@@ -78,7 +78,6 @@ def test_the_cluster_has_both_images_and_the_chart_before_the_command_runs(
         "docker build --file=operator/Dockerfile --tag=imchat-operator:dev .",
         "docker build --file=e2e/gateway/Dockerfile --tag=imchat-gateway:dev .",
         "kind load docker-image --name=imchat imchat-operator:dev imchat-gateway:dev",
-        "helm upgrade --install imchat-operator ",
         "kubectl --context=kind-imchat get nodes",
         "ip route replace 10.244.0.0/24 via 172.18.0.2",
         "ip route replace 10.244.1.0/24 via 172.18.0.3",
@@ -95,11 +94,11 @@ def test_a_cluster_is_kept_when_asked_for(programs: Programs) -> None:
 
 
 def test_a_step_that_fails_ends_it_and_leaves_no_cluster(programs: Programs) -> None:
-    programs.write("helm", "exit 1")
+    programs.write("kubectl", "exit 1")
     programs.write("suite")
     done = programs.run("--", "suite")
     assert done.returncode == 1
-    assert "helm upgrade" in done.stderr.splitlines()[-1]
+    assert "kubectl --context" in done.stderr.splitlines()[-1]
     asked = programs.asked()
     assert "suite" not in asked
     assert asked[-1] == "kind delete cluster --name=imchat"
