@@ -1,22 +1,25 @@
-"""Builds a program from the Go modules that go.mod pins. Minutes, once: Go caches, and so do we."""
+"""Builds a program from the Go modules that go.mod pins, or Helm from its own.
+
+Minutes, once: Go caches, and so do we.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from .leashed import Child
 from .progress import OnProgress, step
-from .versions import GO, KUBERNETES, PROGRAMS
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .versions import GO, HELM, KUBERNETES, PROGRAMS
 
 _TICK_SECONDS: Final = 1.0
 _VERSION_PACKAGE: Final = "k8s.io/component-base/version"
 # Measured with nothing cached on 2 cores.
-_MINUTES: Final = {"etcd": 0.5, "kube-apiserver": 7.5, "kube-controller-manager": 2.5}
+_MINUTES: Final = {"etcd": 0.5, "kube-apiserver": 7.5, "kube-controller-manager": 2.5, "helm": 3}
+_HELM_PACKAGE: Final = "helm.sh/helm/v4/cmd/helm"
 
 
 class BuildError(Exception):
@@ -29,24 +32,51 @@ def build(program: str, target: Path, on_progress: OnProgress, module: Path) -> 
     Raises:
         BuildError: there is no Go, or it failed.
     """
+    log = target.with_name(f"{target.name}.log")
+    _run(program, _command(_go(), program, target), log, on_progress, folder=module)
+
+
+def build_helm(target: Path, on_progress: OnProgress) -> None:
+    """Build Helm at the version that we name, as its own module says.
+
+    Raises:
+        BuildError: there is no Go, or it failed.
+    """
+    command = [_go(), "install", "-trimpath", "-ldflags=-s -w", f"{_HELM_PACKAGE}@{HELM}"]
+    with TemporaryDirectory(prefix="helm-") as name:
+        folder = Path(name)
+        _run("helm", command, folder / "log", on_progress, folder=folder, GOBIN=name)
+        shutil.move(folder / "helm", target)
+
+
+def _go() -> str:
     go = shutil.which("go")
     if go is None:
         raise BuildError(
             "there is no `go` on the PATH to build it with. "
             f"Connect to the internet, or install Go {GO} or newer."
         )
-    log = target.with_name(f"{target.name}.log")
+    return go
+
+
+def _run(
+    program: str,
+    command: list[str],
+    log: Path,
+    on_progress: OnProgress,
+    *,
+    folder: Path,
+    **environment: str,
+) -> None:
     text = f"Build {program} from source (about {_MINUTES[program]} min on 2 cores)"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+    everything = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", **environment}
     with step(on_progress, text) as tick:
-        child = Child(
-            program, _command(go, program, target), log, folder=module, environment=environment
-        )
+        child = Child(program, command, log, folder=folder, environment=everything)
         try:
             while child.wait(_TICK_SECONDS) is None:
                 tick(None)
             if child.exit_status != 0:
-                raise BuildError(f"`go build` failed. Its last lines:\n{child.last_lines()}")
+                raise BuildError(f"`go {command[1]}` failed. Its last lines:\n{child.last_lines()}")
         finally:
             child.kill()
             log.unlink(missing_ok=True)

@@ -1,17 +1,20 @@
-"""Finds etcd, kube-apiserver and kube-controller-manager: there already, downloaded, or built.
+"""Finds etcd, kube-apiserver, kube-controller-manager, and Helm: there, downloaded, or built.
 
 In this order, for each program by itself: the folder that KUBEBUILDER_ASSETS names, the cache, the
 official release (checked against its published checksum), the Go modules that go.mod names. What
-is downloaded or built goes into the cache, whole or not at all; others who want the same wait.
+is downloaded or built goes into the cache, whole or not at all; others who want the same wait. Helm
+may also be on the PATH, and nothing but the chart and its tests asks for it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import gobuild, releases
@@ -19,11 +22,10 @@ from .errors import ControlPlaneError
 from .locations import ASSETS_VARIABLE, assets_folder, cache_folder
 from .locks import locked
 from .progress import OnProgress, remark
-from .versions import ETCD, KUBERNETES, PROGRAMS, SOURCES
+from .versions import ETCD, HELM, KUBERNETES, PROGRAMS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _API, _CONTROLLERS = "kube-apiserver", "kube-controller-manager"
 _PARTIAL: Final = ".part-"  # how the names of unfinished files in the cache begin
@@ -37,6 +39,7 @@ class Sources:
     cache: Path
     kubernetes_url: str = releases.KUBERNETES_URL
     etcd_url: str = releases.ETCD_URL
+    helm_url: str = releases.HELM_URL
     go_module: Path = SOURCES
 
 
@@ -61,6 +64,39 @@ def find_programs(on_progress: OnProgress, sources: Sources | None = None) -> di
             _fill_cache(missing, sources, on_progress)
         found = _cached(sources.cache) | found
     return {name: found[name] for name in PROGRAMS}
+
+
+def find_helm(on_progress: OnProgress, sources: Sources | None = None) -> Path:
+    """Helm: the machine's if it has our minor version, else ours.
+
+    Raises:
+        ControlPlaneError: it can't be had; the text says what was tried and what to do.
+    """
+    sources = sources or default_sources()
+    known = shutil.which("helm")
+    if known is not None and _minor(_version(Path(known), "version")) == _minor(HELM):
+        return Path(known)
+    helm = sources.cache / f"helm-{HELM}"
+    if not _is_program(helm):
+        with _filling(sources.cache, on_progress):
+            if not _is_program(helm):  # another may just have finished
+                _get_helm(helm, sources, on_progress)
+    return helm
+
+
+def _get_helm(helm: Path, sources: Sources, on_progress: OnProgress) -> None:
+    with _new_file(sources.cache, helm.name) as partial:
+        try:
+            releases.Site(helm_url=sources.helm_url).download("helm", partial, on_progress)
+        except releases.UnavailableError as unavailable:
+            remark(on_progress, f"helm is not downloaded: {unavailable}")
+            try:
+                gobuild.build_helm(partial, on_progress)
+            except gobuild.BuildError as failure:
+                raise ControlPlaneError(
+                    f"There is no helm {HELM}: neither on the PATH nor in the cache, the release "
+                    f"could not be used ({unavailable}), and {failure}"
+                ) from failure
 
 
 def _fill_cache(missing: list[str], sources: Sources, on_progress: OnProgress) -> None:
@@ -139,13 +175,13 @@ def _is_program(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def _version(program: Path) -> str:
+def _version(program: Path, asking: str = "--version") -> str:
     """What it says about itself, such as "v1.37.2"; "of unknown version" if it can't say."""
     with suppress(OSError, subprocess.SubprocessError):
         told = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=20, check=True
+            [program, asking], capture_output=True, text=True, timeout=20, check=True
         )
-        if version := re.search(r"v\d+\.\d+\.\d+\S*", told.stdout):
+        if version := re.search(r"v\d+\.\d+[^\s\",]*", told.stdout):
             return version.group()
     return "of unknown version"
 

@@ -1,7 +1,8 @@
 """Downloads official release programs, and uses none that its published checksum does not fit.
 
 Kubernetes publishes `<program>` and `<program>.sha256` per version, system and architecture; etcd a
-tar.gz and one SHA256SUMS per version. Neither has kube-apiserver for anything but Linux.
+tar.gz and one SHA256SUMS per version, Helm a tar.gz and its `.sha256sum`. Nobody has kube-apiserver
+for anything but Linux.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.error import HTTPError
 
 from .progress import OnProgress, step
-from .versions import ETCD, KUBERNETES
+from .versions import ETCD, HELM, KUBERNETES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 KUBERNETES_URL: Final = "https://dl.k8s.io/release"
 ETCD_URL: Final = "https://github.com/etcd-io/etcd/releases/download"
+HELM_URL: Final = "https://get.helm.sh"
 
 # Reachable at all, names resolved and redirects followed: asked for with the small checksum.
 _REACHABLE_SECONDS: Final = 8.0
@@ -47,10 +49,11 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The two release sites; one that can't be reached is asked once only."""
+    """The release sites; one that can't be reached is asked once only."""
 
     kubernetes_url: str = KUBERNETES_URL
     etcd_url: str = ETCD_URL
+    helm_url: str = HELM_URL
     reachable_seconds: float = _REACHABLE_SECONDS
     unreachable: dict[str, str] = field(default_factory=dict)
 
@@ -66,12 +69,12 @@ class Site:
             folder = f"{self.etcd_url}/{ETCD}"
             url, sums = f"{folder}/{name}.tar.gz", f"{folder}/SHA256SUMS"
             digest = _listed(self._published(self.etcd_url, sums), f"{name}.tar.gz", sums)
-            archive = target.with_name(f"{target.name}.tar.gz")
-            try:
-                _fetch(url, archive, digest, on_progress)
-                _unpack(archive, f"{name}/etcd", target)
-            finally:
-                archive.unlink(missing_ok=True)
+            _fetch_member(url, f"{name}/etcd", target, digest, on_progress)
+        elif program == "helm":
+            url = f"{self.helm_url}/helm-{HELM}-linux-{architecture}.tar.gz"
+            published = self._published(self.helm_url, f"{url}.sha256sum")
+            digest = _digest(published, f"{url}.sha256sum")
+            _fetch_member(url, f"linux-{architecture}/helm", target, digest, on_progress)
         else:
             url = f"{self.kubernetes_url}/{KUBERNETES}/bin/linux/{architecture}/{program}"
             published = self._published(self.kubernetes_url, f"{url}.sha256")
@@ -171,16 +174,27 @@ def _fetch(url: str, target: Path, digest: str, on_progress: OnProgress) -> None
         )
 
 
+def _fetch_member(
+    url: str, member: str, target: Path, digest: str, on_progress: OnProgress
+) -> None:
+    archive = target.with_name(f"{target.name}.tar.gz")
+    try:
+        _fetch(url, archive, digest, on_progress)
+        _unpack(archive, member, target)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
 def _unpack(archive: Path, member: str, target: Path) -> None:
     try:
         with tarfile.open(archive, "r:gz") as opened, target.open("wb") as output:
             source = opened.extractfile(member)
             if source is None:
-                raise UnavailableError(f"{member} of the etcd release is no file")
+                raise UnavailableError(f"{member} of the release is no file")
             while chunk := source.read(_CHUNK):
                 output.write(chunk)
     except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
-        raise UnavailableError(f"{member} of the etcd release can't be had: {error}") from error
+        raise UnavailableError(f"{member} of the release can't be had: {error}") from error
 
 
 def _reason(error: Exception) -> str:
