@@ -40,8 +40,8 @@ test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by i
 	$(BIN)/python -m pytest -m slow e2e/suite
 
 .PHONY: programs
-programs: $(READY) ## Find, download or build the programs of the control plane
-	@$(BIN)/python -c 'from controlplane import console, programs; programs.find_programs(console.plain(print))'
+programs: $(READY) ## Find, download or build the programs of the control plane, and Helm
+	@$(BIN)/python -c 'from controlplane import console, programs as p; show = console.plain(print); p.find_programs(show); p.find_helm(show)'
 
 .PHONY: e2e-kind
 e2e-kind: $(READY) ## Operator and gateways as pods of a kind cluster (Docker, kind)
@@ -63,6 +63,10 @@ crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 .PHONY: docs
 docs: $(READY) ## Links, manifests, reference and reasons of every page: fails on what is wrong
 	$(BIN)/python -m pytest --quiet tests/docs tests/test_docs.py tests/test_reference.py
+
+.PHONY: chart
+chart: crds ## Write what is made of crds/, policies/ and the chart: its copies, and config/
+	$(BIN)/python -m installation
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches of tools

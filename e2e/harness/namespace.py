@@ -17,6 +17,7 @@ from harness.waiting import wait_for
 
 T = TypeVar("T")
 
+_JSON = {"Content-Type": "application/json"}
 _GATEWAY_SECONDS = 5.0
 _GATEWAY_PORT = 8080
 _ROOTS = {
@@ -86,6 +87,28 @@ class Namespace:
         headers = {"Content-Type": "application/merge-patch+json"}
         found = self._answer("PATCH", path, query_params=query, header_params=headers, body=changes)
         assert found is not None, f"there is no {path}"
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Post an object to a URL path and return the answer.
+
+        Raises:
+            client.ApiException: the API server refused.
+        """
+        found = self._answer("POST", path, header_params=_JSON, body=body)
+        assert found is not None, f"there is no {path}"
+        return found
+
+    def create_if_missing(self, path: str, body: dict[str, Any]) -> None:
+        """Post an object to the URL path of its collection, unless it is there already.
+
+        Raises:
+            client.ApiException: the API server refused.
+        """
+        try:
+            self.post(path, body)
+        except client.ApiException as error:
+            if error.status != 409:  # noqa: PLR2004 -- HTTP's own number
+                raise
 
     def _answer(self, method: str, path: str, **parts: Any) -> dict[str, Any] | None:
         if not self._client:
