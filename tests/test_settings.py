@@ -22,8 +22,15 @@ from imchat_operator.settings import PrometheusServer, Settings
                 "IMCHAT_METRICS_PORT": "0",
                 "IMCHAT_HEALTH_PORT": "65535",
                 "IMCHAT_LOG_FORMAT": "json",
+                "IMCHAT_AUDIT_LOG": "/dev/null",
             },
-            Settings(address="127.0.0.1", metrics_port=0, health_port=65535, log_format="json"),
+            Settings(
+                address="127.0.0.1",
+                metrics_port=0,
+                health_port=65535,
+                log_format="json",
+                audit_log="/dev/null",
+            ),
             id="every variable has its field",
         ),
         pytest.param(
@@ -48,6 +55,11 @@ def test_settings_come_from_the_environment(
             {"IMCHAT_LOG_FORMAT": "xml"},
             "IMCHAT_LOG_FORMAT is 'xml': set it to text or json",
             id="an unknown log format",
+        ),
+        pytest.param(
+            {"IMCHAT_AUDIT_LOG": "/nowhere/audit.jsonl"},
+            "IMCHAT_AUDIT_LOG: there is no directory /nowhere: make it, or correct the path",
+            id="an audit file without a directory",
         ),
         pytest.param(
             {"IMCHAT_METRICS_PORT": "http"},

@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import aiohttp
 import kopf
@@ -18,6 +19,8 @@ from prometheus_client import start_http_server
 
 from imchat_operator.models import API_VERSION
 from imchat_operator.settings import Settings
+from imchat_operator.shell import logs, telemetry
+from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.handlers import REGISTRY
 from imchat_operator.shell.health import Health
@@ -99,7 +102,8 @@ async def _serve(
         Gateways() as gateways,
         Prometheus(servers) as prometheus,
     ):
-        clients = Clients(api=api, gateways=gateways, prometheus=prometheus)
+        audit = AuditFile(Path(settings.audit_log)) if settings.audit_log else None
+        clients = Clients(api=api, gateways=gateways, prometheus=prometheus, audit=audit)
         async with Supervisor(clients, settings, mandate, health) as supervisor:
             ready = asyncio.create_task(_announced(supervisor, health))
             await kopf.operator(
@@ -141,10 +145,8 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- there is no log yet
         return 2
-    formats = {"text": kopf.LogFormat.FULL, "json": kopf.LogFormat.JSON}
-    kopf.configure(log_format=formats[settings.log_format])
-    for chatty in ("kopf.objects", "aiohttp.access"):  # a line per watch event, and per probe
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.configure(settings.log_format)
+    telemetry.tell_build()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.address)
     try:

@@ -59,6 +59,7 @@ class Settings:
         metrics_port: port of its own Prometheus metrics; 0 for none.
         health_port: port of `/healthz`; 0 for none.
         log_format: `text` or `json`.
+        audit_log: the file that audit lines are added to; empty for the log alone.
         prometheus: the metric sources that an ImChatCluster may name.
         lease: namespace and name of the Lease by which replicas elect their leader; empty where
             the operator is the only one.
@@ -70,6 +71,7 @@ class Settings:
     metrics_port: int = 9090
     health_port: int = 8081
     log_format: str = "text"
+    audit_log: str = ""
     prometheus: tuple[PrometheusServer, ...] = ()
     lease: tuple[str, str] | None = None
     identity: str = ""
@@ -92,6 +94,7 @@ class Settings:
             metrics_port=_port(environment, "IMCHAT_METRICS_PORT", default.metrics_port),
             health_port=_port(environment, "IMCHAT_HEALTH_PORT", default.health_port),
             log_format=log_format,
+            audit_log=_file(environment.get("IMCHAT_AUDIT_LOG", default.audit_log)),
             prometheus=_prometheus(environment.get("IMCHAT_METRIC_SOURCES", "")),
             lease=_lease(environment.get("IMCHAT_LEASE", "")),
             identity=environment.get("IMCHAT_IDENTITY", default.identity),
@@ -130,6 +133,16 @@ def _prometheus(path: str) -> tuple[PrometheusServer, ...]:
         why = "another server has this name, choose one of its own"
         raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {twice[0]}: {why}")
     return found
+
+
+def _file(path: str) -> str:
+    """Return the path of a file that is to be written, whose directory has to exist."""
+    if path and not Path(path).parent.is_dir():
+        folder = Path(path).parent
+        raise ValueError(
+            f"IMCHAT_AUDIT_LOG: there is no directory {folder}: make it, or correct the path"
+        )
+    return path
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

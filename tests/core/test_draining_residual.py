@@ -43,9 +43,9 @@ def step(record: Drain, found: Gateway, second: float, **fields: Any) -> Step:
     return advance(now, target(), record, found, 100)
 
 
-def drained(second: float, message: str) -> Step:
+def drained(second: float, message: str, *, cut: int = 0) -> Step:
     return Step(
-        drain=entered(DRAINING, Phase.REMOVING, at(second)),
+        drain=entered(DRAINING, Phase.REMOVING, at(second), cut=cut),
         notices=on_both("a", Reason.GATEWAY_DRAINED, message),
     )
 
@@ -80,7 +80,7 @@ def held(connections: int, *, draining: bool = True, restarts: int = 0) -> Gatew
         pytest.param(step(DRAINING, held(0), 30, **TWO), drained(30, ALL), id="none of two"),
         pytest.param(
             step(DRAINING, held(2), 30, **TWO),
-            drained(30, ALL_BUT.format(2, 30)),
+            drained(30, ALL_BUT.format(2, 30), cut=2),
             id="the residual",
         ),
         pytest.param(step(DRAINING, held(3), 30, **TWO), GOES_ON, id="one more than the residual"),
@@ -91,7 +91,7 @@ def held(connections: int, *, draining: bool = True, restarts: int = 0) -> Gatew
         ),
         pytest.param(
             step(DRAINING, held(2, draining=False), 600, **TWO),
-            drained(600, ALL_BUT.format(2, 600)),
+            drained(600, ALL_BUT.format(2, 600), cut=2),
             id="nor at the deadline: then it counts",
         ),
     ],
@@ -100,7 +100,7 @@ def test_connections_up_to_the_residual_count_as_none(found: Step, expected: Ste
     assert found == expected
 
 
-STARTS_OVER = Step(drain=entered(REMOVING, Phase.ISOLATING, at(609), restarts=1))
+STARTS_OVER = Step(drain=entered(REMOVING, Phase.ISOLATING, at(609), restarts=1, connections=1))
 STAYS = Step(drain=REMOVING)
 
 

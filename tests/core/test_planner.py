@@ -66,6 +66,7 @@ def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
         status=ImChatClusterStatus(
             observed_generation=1,
             observed_at=NOON,
+            decision=ID,
             replicas=4,
             ready_replicas=4,
             desired_replicas=4,
@@ -107,6 +108,7 @@ def test_a_target_that_is_missing_is_said_and_waited_for() -> None:
         status=ImChatClusterStatus(
             observed_generation=1,
             observed_at=NOON,
+            decision=ID,
             conditions=(
                 condition("Ready", "False", "TargetNotFound", MISSING.why),
                 condition("MetricsAvailable", *waits),
@@ -128,6 +130,7 @@ def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None
         next_check=timedelta(minutes=5),
         status=status(
             observed_generation=1,
+            decision=ID,
             drains=(victim(),),
             resize=resize(4, 3),
             conditions=(

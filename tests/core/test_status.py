@@ -136,6 +136,7 @@ def test_a_notice_is_kept_until_it_is_posted() -> None:
         action="Scale",
         message="x" * 1024,
         at=at(0),
+        decision="d1",
     )
     assert event.name.startswith("chat.")
 

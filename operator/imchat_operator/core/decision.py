@@ -75,6 +75,7 @@ class Reason(StrEnum):
     GATEWAY_REPLACED = "GatewayReplaced"
     GATEWAY_GONE = "GatewayGone"
     GATEWAY_QUARANTINED = "GatewayQuarantined"
+    READMITTED = "Readmitted"
     EVICTION_BLOCKED = "EvictionBlocked"
     # what holds repairs
     NOT_BLOCKED = "NotBlocked"
@@ -264,6 +265,7 @@ class Notice:
             action=action,
             message=_cut(self.message),
             at=at,
+            decision=decision,
         )
 
 
@@ -287,7 +289,7 @@ class Decision:
     """What to do now, what to record before doing it, and when to look again.
 
     Attributes:
-        id: names this decision in Events and drains.
+        id: names this decision in status, Events and drains, in the log and in the audit.
         status: written (compare-and-swap) before the first action, if it differs from history.
     """
 

@@ -167,7 +167,7 @@ def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta
         message = f"{drain.pod} closed all but {left} connections {took_text}: draining.residual "
         message += f"is {snapshot.spec.draining.residual}, so they count as none and are cut"
     return Step(
-        drain=entered(snapshot, drain, Phase.REMOVING),
+        drain=_removed(snapshot, drain, gateway),
         notices=on_both(snapshot, drain, Reason.GATEWAY_DRAINED, message),
     )
 
@@ -196,7 +196,9 @@ def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     if gateway.restarts <= drain.restarts or gateway.connections == 0:
         return Step(drain=drain)
     again = entered(snapshot, drain, Phase.ISOLATING)
-    again = again.model_copy(update={"restarts": gateway.restarts})
+    again = again.model_copy(
+        update={"restarts": gateway.restarts, "connections": gateway.known_connections, "cut": 0}
+    )
     return Step(drain=again, actions=isolation(gateway))
 
 

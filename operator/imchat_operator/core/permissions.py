@@ -76,13 +76,13 @@ def _needed(facts: Facts) -> tuple[Patient, ...]:
 def _standing(facts: Facts, direction: Direction, window: str) -> Hold | None:
     if window:
         return Hold(reason=Reason.HELD_BY_WINDOW, why=window)
-    reason = _pause(facts.snapshot, direction)
+    reason = pause(facts.snapshot, direction)
     if reason:
         return Hold(reason=Reason.PAUSED, why=f"{_WORDS[direction]} is paused: {reason}")
     return None
 
 
-def _pause(snapshot: Snapshot, direction: Direction) -> str:
+def pause(snapshot: Snapshot, direction: Direction) -> str:
     """Return why a direction is paused, by an annotation or in the spec; empty if it is not."""
     for key, value in snapshot.cluster.annotations:
         if key == _ANNOTATIONS[direction]:

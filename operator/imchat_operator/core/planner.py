@@ -251,16 +251,24 @@ def _recorded(
     after = after.model_copy(
         update={"conditions": states, "pending_events": events[-MOST_PENDING:]}
     )
-    return worth_writing(snapshot, after)
+    return _named(id_, before, worth_writing(snapshot, after))
+
+
+def _named(
+    id_: str, before: ImChatClusterStatus, after: ImChatClusterStatus
+) -> ImChatClusterStatus:
+    """Return a status with the decision that it is of, unless it is the one that there is."""
+    return before if after == before else after.model_copy(update={"decision": id_})
 
 
 def released(snapshot: Snapshot) -> Decision:
     """Undo every drain, for a cluster that is being deleted; no action means that it is done."""
+    id_ = decision_id(snapshot.cluster.uid, snapshot.now)
     status = snapshot.history.model_copy(update={"drains": (), "resize": None})
     return Decision(
-        id=decision_id(snapshot.cluster.uid, snapshot.now),
+        id=id_,
         actions=_readmissions(snapshot, frozenset(), at_once=True),
-        status=status,
+        status=_named(id_, snapshot.history, status),
         next_check=_DRAIN_CHECK,
     )
 
@@ -282,7 +290,9 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
             ],
         }
     )
-    return Decision(id=id_, actions=(), status=status, next_check=_INVALID_CHECK)
+    return Decision(
+        id=id_, actions=(), status=_named(id_, history, status), next_check=_INVALID_CHECK
+    )
 
 
 def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:

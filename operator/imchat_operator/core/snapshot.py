@@ -163,6 +163,7 @@ class Gateway:
         released: its revision, if it was taken out of its ReplicaSet by the operator.
         drain_requested: whether its annotation asks for a drain.
         quarantine: why it is to be kept for forensics, by its annotation; None if it is not.
+        asked_by: who set either annotation, by its field manager; empty if nobody did.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Gateway:
     released: str = ""
     drain_requested: bool = False
     quarantine: str | None = None
+    asked_by: str = ""
 
     @property
     def node_name(self) -> str:

@@ -147,6 +147,7 @@ def _lasting(status: ImChatClusterStatus) -> tuple[object, ...]:
         status.model_copy(
             update={
                 "observed_at": None,
+                "decision": "",
                 "conditions": (),
                 "streaks": (),
                 "pending_events": (),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from imchat_operator.core.decision import Reason, Verdict
+from imchat_operator.core.decision import Reason, Verdict, decision_id
 from imchat_operator.core.notices import effect_text, leads, remembered, told, unchecked
 from imchat_operator.core.openings import Invalid, Occurrence
 from imchat_operator.core.snapshot import Window
@@ -70,7 +70,7 @@ def window_status(
     )
     events = (
         *(e for e in before.pending_events if e.name not in posted),
-        *pending_events(f"{window.generation}", notices, now),
+        *pending_events(decision_id(window.uid, now), notices, now),
     )
     return after.model_copy(update={"pending_events": events[-_MOST_PENDING:]})
 

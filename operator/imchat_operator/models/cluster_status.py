@@ -213,6 +213,7 @@ class PendingEvent(Model):
     action: str = Field(max_length=64, description="What is done.")
     message: str = Field(max_length=1024, description="What happened, with its figures.")
     at: Instant = Field(description="When it was decided.")
+    decision: str = Field("", max_length=32, description="The decision that it tells of.")
 
 
 # A pass has at most two Events for each drain, one for each streak, and a few of its own.
@@ -232,6 +233,12 @@ class ImChatClusterStatus(Model):
     observed_generation: int = Field(0, description="The spec's generation that this is about.")
     epoch: int = Field(
         0, ge=0, description="Which leader of the operator's replicas wrote this; a later one wins."
+    )
+    decision: str = Field(
+        "",
+        max_length=32,
+        description="The decision that this status is of; its Events, log records and audit lines "
+        "carry it too.",
     )
     replicas: int | None = Field(None, description="Gateways that the workload asks for.")
     ready_replicas: int | None = Field(None, description="Gateways that take connections.")

@@ -1,6 +1,5 @@
 """One idempotent call per action, carrying the uid or version of what it was decided for."""
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,7 +35,6 @@ from imchat_operator.shell.kube import (
 )
 from imchat_operator.shell.objects import DELETION_COST, RELEASED, TEMPLATE_HASH
 
-_LOG = logging.getLogger(__name__)
 _NOT_FOUND = 404
 _CONFLICT = 409
 _INVALID = 422
@@ -108,8 +106,6 @@ class Actor:
             outcome = Outcome(action=action, refused=str(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             outcome = Outcome(action=action, refused=f"no answer from the API server ({error!r})")
-        if not outcome.refused:
-            _LOG.info("done: %s", action)
         outcome = replace(outcome, refused=outcome.refused[:_LONGEST_REASON])
         self._refusals.heard(outcome)
         return outcome

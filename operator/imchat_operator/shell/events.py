@@ -13,7 +13,7 @@ from datetime import UTC
 import aiohttp
 from prometheus_client import Counter
 
-from imchat_operator.models import API_VERSION, PendingEvent
+from imchat_operator.models import API_VERSION, GROUP, PendingEvent
 from imchat_operator.shell.kube import EVENTS, Api, ApiError, Json
 
 _LOG = logging.getLogger(__name__)
@@ -49,7 +49,11 @@ def _body(namespace: str, event: PendingEvent) -> Json:
     at = event.at.astimezone(UTC)
     second = at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {
-        "metadata": {"name": event.name, "namespace": namespace},
+        "metadata": {
+            "name": event.name,
+            "namespace": namespace,
+            "annotations": {f"{GROUP}/decision": event.decision},
+        },
         "eventTime": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "firstTimestamp": second,
         "lastTimestamp": second,

@@ -17,6 +17,8 @@ from typing import Any, Self
 import aiohttp
 from kubernetes.aio import client, config
 
+from imchat_operator.shell.telemetry import Call, api_call
+
 Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -149,9 +151,11 @@ class Api:
         """
         if method != "GET":
             self.require_write()
-        async with self._answer(method, path, query or {}, body, content_type, _TIMEOUT) as answer:
-            found: Json = await answer.json()
-            return found
+        with api_call(method, path, is_watch=False) as call:
+            parts = (method, path, query or {}, body, content_type, _TIMEOUT)
+            async with self._answer(*parts, call) as answer:
+                found: Json = await answer.json()
+                return found
 
     def require_write(self) -> None:
         """See that this replica may change anything now.
@@ -178,9 +182,10 @@ class Api:
         self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[Json]:
         """Yield watch events as the API server sends them, until it or the limits end it."""
-        async with self._answer("GET", path, query, None, "", limits) as answer:
-            async for line in answer.content:
-                yield json.loads(line)
+        with api_call("GET", path, is_watch=True) as call:
+            async with self._answer("GET", path, query, None, "", limits, call) as answer:
+                async for line in answer.content:
+                    yield json.loads(line)
 
     async def resource(self, api_version: str, kind: str) -> Resource | None:
         """Return where a kind lives, from discovery; None where the API server has no such kind."""
@@ -208,6 +213,7 @@ class Api:
         body: Json | None,
         content_type: str,
         limits: aiohttp.ClientTimeout,
+        call: Call,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Accept": "application/json"}
         if content_type:
@@ -225,6 +231,7 @@ class Api:
             method, url, all_headers, sent, _request_timeout=limits, _preload_content=False
         )
         answer: aiohttp.ClientResponse = raw.response
+        call.code = str(answer.status)
         async with answer:
             if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
                 text = await answer.text()

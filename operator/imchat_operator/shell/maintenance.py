@@ -12,6 +12,7 @@ from imchat_operator.core.snapshot import Cluster, Window
 from imchat_operator.core.window_status import next_change, window_status
 from imchat_operator.models import GROUP, VERSION, matches
 from imchat_operator.shell import events
+from imchat_operator.shell.gauges import GAUGES, window_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import Api, ApiError, FencedError, Json, Resource
 from imchat_operator.shell.objects import window
@@ -67,6 +68,7 @@ class Windows:
         """Forget a window."""
         body = self._bodies.pop(uid, None)
         self._posted.pop(uid, None)
+        GAUGES.forget(uid)
         if body is not None:
             self._on_change(body["metadata"]["namespace"])
 
@@ -136,6 +138,8 @@ class Windows:
             full = {**body, "status": after.to_json(sparse=True)}
             written = await self._api.request("PUT", f"{path}/status", body=full)
             self._replace(found.uid, written)
+        if found.uid in self._bodies:
+            GAUGES.show_window(namespace, found, window_samples(after))
         # Promised first, then posted: a crash in between posts them again, under the same names.
         due = [e for e in after.pending_events if e.name not in posted]
         self._posted[found.uid] = await events.post(self._api, namespace, due)

@@ -1,6 +1,7 @@
 """What the operator keeps of pods and custom resources: API objects to frozen values."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +78,7 @@ class Pod:
     released: str = ""
     drain_requested: bool = False
     quarantine: str | None = None
+    asked_by: str = ""
 
     @property
     def answers(self) -> bool:
@@ -127,6 +129,7 @@ def pod(found: Json) -> Pod:
         released=released,
         drain_requested=annotations.get(DRAIN) == "true",
         quarantine=_quarantine(annotations),
+        asked_by=_annotator(meta, {DRAIN, QUARANTINE} & annotations.keys()),
     )
 
 
@@ -152,6 +155,17 @@ def _released(meta: Json) -> str:
     if TEMPLATE_HASH in meta.get("labels", {}):
         return ""
     return str(meta.get("annotations", {}).get(RELEASED, ""))
+
+
+def _annotator(meta: Json, keys: Iterable[str]) -> str:
+    """Return who set one of the annotations last, by managedFields; empty if nobody did."""
+    owners = [
+        (entry.get("time", ""), entry.get("manager", ""))
+        for entry in meta.get("managedFields", ())
+        for key in keys
+        if f"f:{key}" in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+    ]
+    return str(max(owners, default=("", ""))[1])
 
 
 def _quarantine(annotations: dict[str, str]) -> str | None:
@@ -209,6 +223,7 @@ def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
         released=found.released,
         drain_requested=found.drain_requested,
         quarantine=found.quarantine,
+        asked_by=found.asked_by,
     )
 
 

@@ -17,6 +17,7 @@ from imchat_operator.core.snapshot import (
     Window,
 )
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
+from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.dependencies import Dependencies
 from imchat_operator.shell.gateway import Address, Gateways
 from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
@@ -45,11 +46,12 @@ _CLOSE_WATCH = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Whom the operator talks to."""
+    """Whom the operator talks to, and where it writes what it did."""
 
     api: Api
     gateways: Gateways
     prometheus: Prometheus
+    audit: AuditFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

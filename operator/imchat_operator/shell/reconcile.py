@@ -1,18 +1,22 @@
 """The loop of one cluster: observe, decide, record, act; again when something changed or is due."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 
 import aiohttp
+import structlog
 from pydantic import ValidationError
 
+from imchat_operator.core.audit import entry, proposals
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.core.snapshot import Cluster, Node
+from imchat_operator.core.snapshot import Cluster, Node, Snapshot
+from imchat_operator.core.tally import tallies
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
+from imchat_operator.shell.audit import Audit
+from imchat_operator.shell.gauges import GAUGES, cluster_samples, invalid_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import MERGE_PATCH, ApiError, FencedError, Json, Resource
 from imchat_operator.shell.leadership import Mandate
@@ -20,8 +24,9 @@ from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of, history_of
 from imchat_operator.shell.observe import Clients, Observation, Observer
 from imchat_operator.shell.reflector import Reflector
+from imchat_operator.shell.wake import Wake
 
-_LOG = logging.getLogger(__name__)
+_LOG = structlog.get_logger(__name__)
 
 CLUSTERS = Resource(group=GROUP, version=VERSION, plural="imchatclusters")
 
@@ -56,10 +61,13 @@ class ClusterLoop:
         self._body = body
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
-        self._wake = asyncio.Event()
+        self._wake = Wake()
         self._observer = Observer(clients, nodes, self._namespace, self._wake.set)
         self._actor = Actor(clients.api, clients.gateways, self._namespace)
         self._loop = f"the loop of {self._namespace}/{body['metadata']['name']}"
+        self._audit = Audit(self.cluster, clients.audit)
+        self._counts = telemetry.ClusterCounts(self._namespace, body["metadata"]["name"])
+        self._counted: ImChatClusterStatus | None = None
         self._outcomes: tuple[Outcome, ...] = ()
         self._posted: frozenset[str] = frozenset()
         self._failures = 0
@@ -88,23 +96,33 @@ class ClusterLoop:
 
     async def run(self) -> None:
         """Make passes until cancelled, or until the object turns out to be gone."""
+        who = self.cluster
+        structlog.contextvars.bind_contextvars(namespace=who.namespace, cluster=who.name)
         try:
             while (pause := await self._guarded_pass()) is not None:
                 self._health.beat(self._loop, pause + _LONGEST_STEP)
-                try:
-                    async with asyncio.timeout(pause):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await self._wake.wait(pause)
                 await asyncio.sleep(min(_SHORTEST_PAUSE, pause))
-                self._wake.clear()
+                self._wake.answered()
+        except asyncio.CancelledError:
+            self._forget()
+            raise
+        else:
+            self._forget()
         finally:
             self._health.over(self._loop)
             await self._observer.close()
 
+    def _forget(self) -> None:
+        """Show this cluster no more; one whose loop broke stays, as one without new passes."""
+        self._wake.dropped()
+        self._counts.forget()
+        GAUGES.forget(self.cluster.uid)
+
     async def _guarded_pass(self) -> float | None:
         """Make a pass; return the seconds until the next at the latest, None after the last."""
         self._health.beat(self._loop, _LONGEST_STEP)
+        structlog.contextvars.unbind_contextvars("decision")
         try:
             with telemetry.PASS_SECONDS.time():
                 decision = await self._pass()
@@ -115,17 +133,15 @@ class ClusterLoop:
         except Exception as error:  # noqa: BLE001 -- the loop's one boundary
             return self._failed(error)
         self._failures = 0
-        telemetry.PASSES.labels("ok").inc()
+        self._counts.passed("ok")
         return decision.next_check.total_seconds()
 
     def _failed(self, error: Exception) -> float:
         self._failures += 1
-        telemetry.PASSES.labels("error").inc()
+        self._counts.passed("error")
         pause = min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(self._failures, 10))
         known = isinstance(error, _KNOWN)
-        _LOG.warning(
-            "%s: pass failed, again in %.1fs: %r", self._path, pause, error, exc_info=not known
-        )
+        _LOG.warning("pass failed", error=repr(error), again_in=pause, exc_info=not known)
         return pause
 
     async def _refreshed(self) -> float | None:
@@ -149,33 +165,63 @@ class ClusterLoop:
         is_leaving = "deletionTimestamp" in body["metadata"]
         windows = self._windows.of(self._namespace)
         try:
-            observation = await self._observer.observe(body, windows, self._outcomes, self._posted)
+            with telemetry.stage("observe"):
+                observation = await self._observer.observe(
+                    body, windows, self._outcomes, self._posted
+                )
         except ValidationError as error:
-            history = history_of(body)
-            decision = invalid(cluster_of(body), history, str(error), _now())
-            body = await self._recorded(body, decision, history)
-            if is_leaving:
-                await self._with_finalizer(body, present=False)
-            return decision
-        decision = released(observation.snapshot) if is_leaving else decide(observation.snapshot)
+            return await self._refused(body, error, is_leaving=is_leaving)
+        with telemetry.stage("decide"):
+            snapshot = observation.snapshot
+            decision = released(snapshot) if is_leaving else decide(snapshot)
+        structlog.contextvars.bind_contextvars(decision=decision.id)
         is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
             body = await self._with_finalizer(body, present=True)
-        body = await self._recorded(body, decision, observation.snapshot.history)
-        self._outcomes = await self._acted(decision, observation)
+        with telemetry.stage("record"):
+            body = await self._recorded(body, decision, snapshot.history)
+        self._counts.decided(decision)
+        self._count(snapshot, history_of(body))
+        with telemetry.stage("act"):
+            self._outcomes = await self._acted(decision, observation)
         if not is_held:
             await self._with_finalizer(body, present=False)
+        GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
         return decision
 
+    async def _refused(self, body: Json, error: ValidationError, *, is_leaving: bool) -> Decision:
+        """Do nothing about a spec that can't be understood, but say so."""
+        cluster, history, now = cluster_of(body), history_of(body), _now()
+        decision = invalid(cluster, history, str(error), now)
+        body = await self._recorded(body, decision, history)
+        if is_leaving:
+            await self._with_finalizer(body, present=False)
+        GAUGES.show_cluster(cluster, invalid_samples(decision.status, now))
+        return decision
+
+    def _count(self, snapshot: Snapshot, written: ImChatClusterStatus) -> None:
+        """Count what is over since the status that was counted last, as the API server has both.
+
+        That is not always the one before: a write may have been done though its answer was lost.
+        """
+        before = self._counted or snapshot.history
+        self._counted = written
+        self._counts.repaired(before, written)
+        self._counts.drained(tallies(before, written, snapshot.gateways))
+
     async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
-        outcomes = []
+        snapshot, outcomes = observation.snapshot, []
         for action in decision.actions:
             self._health.beat(self._loop, _LONGEST_STEP)
             outcome = await self._actor.perform(
                 action, observation.scale_path, observation.addresses
             )
-            telemetry.count(outcome)
+            self._counts.acted(outcome)
+            await self._audit.tell(entry(snapshot, decision, outcome))
             outcomes.append(outcome)
+        for proposal in proposals(snapshot, decision):
+            await self._audit.tell(proposal)
+        self._audit.over()
         return tuple(outcomes)
 
     async def _with_finalizer(self, body: Json, *, present: bool) -> Json:
@@ -197,12 +243,20 @@ class ClusterLoop:
         if status != history:
             full = {**body, "status": status.to_json(sparse=True)}
             body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
-            telemetry.count_remediations(history, status)
+            _tell_changes(history, status)
         due = [e for e in decision.status.pending_events if e.name not in self._posted]
         posted = await events.post(self._api, self._namespace, due)
         promised = {e.name for e in decision.status.pending_events}
         self._posted = (self._posted | posted) & promised
         return body
+
+
+def _tell_changes(before: ImChatClusterStatus, after: ImChatClusterStatus) -> None:
+    known = {(c.type, c.status, c.reason) for c in before.conditions}
+    for found in after.conditions:
+        if (found.type, found.status, found.reason) not in known:
+            named = f"{found.type} is {found.status}, {found.reason}"
+            _LOG.info(named, condition=found.type, reason=found.reason, why=found.message)
 
 
 def _now() -> datetime:
