@@ -33,6 +33,7 @@ class OperatorProcess:
         self._log = log
         self._environment = environment
         self._health_port = 0
+        self._metrics_port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -55,14 +56,14 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start it, without waiting until it is healthy."""
-        self._health_port = _free_port()
+        self._health_port, self._metrics_port = _free_port(), _free_port()
         environment = {
             **os.environ,
             **self._environment,
             "KUBECONFIG": str(self._kubeconfig),
             "IMCHAT_NAMESPACES": self._namespace,
             "IMCHAT_ADDRESS": "127.0.0.1",
-            "IMCHAT_METRICS_PORT": "0",
+            "IMCHAT_METRICS_PORT": str(self._metrics_port),
             "IMCHAT_HEALTH_PORT": str(self._health_port),
         }
         with self._log.open("ab") as output:
@@ -134,6 +135,18 @@ class OperatorProcess:
 
     def _assert_lives(self, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, f"the operator ended:\n{self.log()}"
+
+    def metrics(self) -> dict[str, float]:
+        """Return the samples of its `/metrics`, by name and labels as the text format has them."""
+        with urllib.request.urlopen(self.metrics_url, timeout=5) as answer:  # noqa: S310 -- http
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    @property
+    def metrics_url(self) -> str:
+        """Where it is scraped."""
+        return f"http://127.0.0.1:{self._metrics_port}/metrics"
 
     def log(self) -> str:
         """Return all it has printed so far."""
