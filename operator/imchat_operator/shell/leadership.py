@@ -14,15 +14,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 from prometheus_client import Gauge
 
-from imchat_operator.shell.kube import LEASES, Api, ApiError, Json
-from imchat_operator.shell.reflector import Reflector
+from imchat_operator.shell.kube import Api, ApiError
+from imchat_operator.shell.lease_object import Lease, LeaseObject
 
 _LOG = logging.getLogger(__name__)
 _NOT_FOUND = 404
@@ -76,28 +75,6 @@ class Terms:
     pause: float = 2.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """A Lease as it was read; no holder: it was given back."""
-
-    version: int
-    holder: str
-    seconds: float
-    epoch: int
-    body: Json = field(compare=False)
-
-
-def _seen(found: Json) -> _Seen:
-    spec = found.get("spec") or {}
-    return _Seen(
-        version=int(found["metadata"]["resourceVersion"]),
-        holder=spec.get("holderIdentity") or "",
-        seconds=float(spec.get("leaseDurationSeconds") or 0),
-        epoch=int(spec.get("leaseTransitions") or 0) + 1,
-        body=found,
-    )
-
-
 class Leadership:
     """This process's part in the election: waits, leads, and loses or gives back."""
 
@@ -111,13 +88,12 @@ class Leadership:
         terms: Terms | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api = api
-        self._namespace = namespace
+        self._terms = terms or Terms()
+        self._object = LeaseObject(api, namespace, name, self._terms.duration)
         self._name = name
         self._identity = identity
-        self._terms = terms or Terms()
         self._clock = clock
-        self._lease: _Seen | None = None
+        self._lease: Lease | None = None
         self._since = clock()
         self._until = float("-inf")
         self._epoch = 0
@@ -136,13 +112,7 @@ class Leadership:
     async def gain(self) -> None:
         """Wait until this process leads."""
         changed = asyncio.Event()
-        watched = Reflector(
-            self._api,
-            LEASES.path(self._namespace),
-            query={"fieldSelector": f"metadata.name={self._name}"},
-            project=_seen,
-            on_change=changed.set,
-        )
+        watched = self._object.watched(changed.set)
         watching = asyncio.create_task(watched.run())
         try:
             await watched.synced.wait()
@@ -200,20 +170,21 @@ class Leadership:
             return 0.0
         return max(self._terms.duration, self._lease.seconds)
 
-    async def _has_gained(self, watched: _Seen | None) -> bool:
+    async def _has_gained(self, watched: Lease | None) -> bool:
         if watched is not None:
             self._note(watched)
         if not self._is_free():
             return False
         try:
             # The watch may be behind; and what it shows as gone may have been made again.
-            self._note(await self._read())
+            async with asyncio.timeout(_REQUEST):
+                self._note(await self._object.read())
             return self._is_free() and await self._is_claimed()
         except _TROUBLE as error:
             _LOG.warning("the Lease %s can't be had: %r", self._name, error)
             return False
 
-    def _note(self, lease: _Seen | None) -> None:
+    def _note(self, lease: Lease | None) -> None:
         if lease is None:
             self._lease = None
         elif self._lease is None or lease.version > self._lease.version:
@@ -222,26 +193,18 @@ class Leadership:
     def _is_free(self) -> bool:
         return self._clock() - self._since >= self._lasting
 
-    async def _read(self) -> _Seen | None:
-        path = LEASES.path(self._namespace, self._name)
-        try:
-            async with asyncio.timeout(_REQUEST):
-                return _seen(await self._api.request("GET", path))
-        except ApiError as error:
-            if error.status == _NOT_FOUND:
-                return None
-            raise
-
     async def _is_claimed(self) -> bool:
         """Write this process into a free Lease; False if another was first."""
         begun = self._clock()
         try:
             async with self._writing, asyncio.timeout(_REQUEST):
                 if self._lease is None:
-                    lease = await self._post()
+                    lease = await self._object.create(self._identity)
                 else:
                     epoch = self._lease.epoch + 1
-                    lease = await self._put(self._lease, holder=self._identity, epoch=epoch)
+                    lease = await self._object.replace(
+                        self._lease, holder=self._identity, epoch=epoch
+                    )
         except ApiError as error:
             if error.status in {_CONFLICT, _NOT_FOUND}:
                 return False
@@ -273,60 +236,28 @@ class Leadership:
         lease = await self._replaced(self._lease, holder=self._identity, epoch=epoch)
         self._held(lease, begun)
 
-    async def _replaced(self, lease: _Seen, *, holder: str, epoch: int) -> _Seen:
+    async def _replaced(self, lease: Lease, *, holder: str, epoch: int) -> Lease:
         """Write the Lease that is ours, also over what is newer than the version that was seen.
 
         Raises:
             _TakenError: it is not ours any more.
         """
         try:
-            return await self._put(lease, holder=holder, epoch=epoch)
+            return await self._object.replace(lease, holder=holder, epoch=epoch)
         except ApiError as error:
             if error.status not in {_CONFLICT, _NOT_FOUND}:
                 raise
             # An earlier write of ours without an answer, a label of somebody's, or a new holder.
-            found = await self._read()
+            found = await self._object.read()
             if found is None or found.holder != self._identity:
                 raise _TakenError from error
-            return await self._put(found, holder=holder, epoch=epoch)
+            return await self._object.replace(found, holder=holder, epoch=epoch)
 
-    def _held(self, lease: _Seen, begun: float) -> None:
+    def _held(self, lease: Lease, begun: float) -> None:
         self._lease, self._since = lease, self._clock()
         self._epoch = lease.epoch
         self._until = begun + self._terms.deadline
 
-    async def _post(self) -> _Seen:
-        metadata = {"name": self._name, "namespace": self._namespace}
-        spec = {**self._spec(), "acquireTime": _now(), "leaseTransitions": 0}
-        body: Json = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": spec,
-        }
-        return _seen(await self._api.request("POST", LEASES.path(self._namespace), body=body))
-
-    async def _put(self, lease: _Seen, *, holder: str, epoch: int) -> _Seen:
-        """Write the Lease in the place of the version that was seen, and no other."""
-        spec = {**(lease.body.get("spec") or {}), **self._spec(), "holderIdentity": holder}
-        spec["leaseTransitions"] = epoch - 1
-        if holder and holder != lease.holder:
-            spec["acquireTime"] = _now()
-        body = {**lease.body, "spec": spec}
-        path = LEASES.path(self._namespace, self._name)
-        return _seen(await self._api.request("PUT", path, body=body))
-
-    def _spec(self) -> Json:
-        return {
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": max(1, round(self._terms.duration)),
-            "renewTime": _now(),
-        }
-
 
 class _TakenError(Exception):
     """Another holds the Lease, or it is gone."""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
