@@ -58,6 +58,7 @@ bench-healing: $(READY) ## Every failure class with the operator and without it:
 .PHONY: crds
 crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 	$(BIN)/python -m imchat_operator.crds crds
+	cp crds/*.yaml helm/imchat-operator/files/crds/
 	$(BIN)/python -m imchat_operator.reference docs/reference.md
 
 .PHONY: docs
