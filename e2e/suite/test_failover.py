@@ -183,3 +183,23 @@ def _stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_only_the_leader_shows_a_fleet_and_the_next_one_does_after_it(
+    namespace: Namespace, pair: Pair
+) -> None:
+    leader = pair.leader()
+    (other,) = set(pair.replicas) - {leader}
+    mine = f'namespace="{namespace.name}"'
+
+    def shown(name: str) -> set[str]:
+        return {key.partition("{")[0] for key in pair.replicas[name].metrics() if mine in key}
+
+    namespace.wait_until(lambda: "imchat_operator_gateways_ready" in shown(leader))
+    assert "imchat_operator_passes_total" in shown(leader)
+    assert shown(other) == set(), "a follower knows nothing of the fleet, and says so"
+    assert pair.replicas[other].metrics()["imchat_operator_leading"] == 0
+    pair.replicas[leader].stop()
+    namespace.wait_until(lambda: "imchat_operator_gateways_ready" in shown(other), seconds=60)
+    assert pair.replicas[other].metrics()["imchat_operator_leading"] == 1
+    pair.replicas[leader].start()

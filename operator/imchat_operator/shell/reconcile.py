@@ -141,7 +141,7 @@ class ClusterLoop:
         self._counts.passed("error")
         pause = min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(self._failures, 10))
         known = isinstance(error, _KNOWN)
-        _LOG.warning("pass failed", error=repr(error), again_in=pause, exc_info=not known)
+        _LOG.warning("pass failed", error=repr(error), againIn=pause, exc_info=not known)
         return pause
 
     async def _refreshed(self) -> float | None:
