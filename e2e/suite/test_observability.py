@@ -10,8 +10,10 @@ import pytest
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
 from harness.manifests import cluster, gateways, scaling
+from prometheus_server import PrometheusServer, find_prometheus
 
 _PREFIX = "imchat_operator_"
+_DASHBOARDS = Path(__file__).parents[2] / "helm" / "imchat-operator" / "files" / "dashboards"
 
 
 @pytest.fixture
@@ -62,8 +64,29 @@ class Figures:
         return sum(self._all[k] for k in keys)
 
 
+@pytest.fixture
+def prometheus(operator: OperatorProcess, tmp_path: Path) -> Iterator[PrometheusServer]:
+    """A real Prometheus that scrapes the operator, as its ServiceMonitor has it."""
+    scrape = {
+        "job_name": "operator",
+        "honor_labels": True,
+        "static_configs": [{"targets": [operator.metrics_url.split("/")[2]]}],
+    }
+    period = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    server = PrometheusServer(
+        find_prometheus(), folder, {"global": period, "scrape_configs": [scrape]}
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def test_a_heal_and_a_scale_down_are_told_alike_everywhere(
-    namespace: Namespace, operator: OperatorProcess, audit: Path
+    namespace: Namespace, operator: OperatorProcess, audit: Path, prometheus: PrometheusServer
 ) -> None:
     calm = scaling(
         scaleUp=[{"above": 95, "for": "1h"}],
@@ -71,6 +94,7 @@ def test_a_heal_and_a_scale_down_are_told_alike_everywhere(
         rebalance={"mode": "Off"},
     )
     namespace.apply(gateways(replicas=3), cluster(scaling=calm))
+    operator.wait_until_healthy()
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
     ill = min(namespace.pod_names())
     who = (namespace.kubeconfig, namespace.name)
@@ -94,6 +118,7 @@ def test_a_heal_and_a_scale_down_are_told_alike_everywhere(
     _agree_with_clients(figures, *reports)
     _fleet_is_shown(figures, namespace.status()["remediations"])
     _ids_join(namespace, records(operator.log()), lines, ill)
+    assert _empty_panels(prometheus, namespace) <= _QUIET
 
 
 def _agree_with_clients(figures: Figures, *reports: dict[str, Any]) -> None:
@@ -149,6 +174,28 @@ def _ids_join(
 
 
 _OUT = {"accepting": 0}
+# Panels of what did not happen here.
+_QUIET = {
+    "Longest drain under way",
+    "Requests that failed",
+    "Time until a window opens, or closes",
+    "Windows",
+}
+
+
+def _empty_panels(prometheus: PrometheusServer, namespace: Namespace) -> set[str]:
+    """Return the titles of the dashboards' panels that have a query without an answer."""
+    variables = {"$__rate_interval": "1m", "$namespace": namespace.name, "$cluster": "chat"}
+    empty = set()
+    for path in _DASHBOARDS.glob("*.json"):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                query = target["expr"]
+                for name, value in variables.items():
+                    query = query.replace(name, value)
+                if not prometheus.query(query):
+                    empty.add(panel["title"])
+    return empty
 
 
 def _decisions(namespace: Namespace, kind: str, name: str) -> dict[str, str]:
