@@ -120,7 +120,7 @@ def test_a_cluster_that_is_deleted_gives_back_what_it_drains() -> None:
     history = status(drains=(drain("a", Phase.DRAINING),), resize=resize(4, 3), replicas=4)
     decision = released(snapshot(gateways=(busy, *BCD), history=history))
     assert decision.actions == (CANCEL, ACCEPT, UNRANK)
-    assert decision.status == status(replicas=4)
+    assert decision.status == status(replicas=4, decision=decision.id)
 
 
 def test_a_cluster_that_is_deleted_gives_back_at_once_what_it_released() -> None:
