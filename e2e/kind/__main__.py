@@ -71,13 +71,18 @@ def _parser() -> argparse.ArgumentParser:
 def _require_programs(environment: dict[str, str]) -> None:
     for program, source in _PROGRAMS.items():
         if shutil.which(program) is None:
-            raise KindError(f"There is no {program} on the PATH, which kind needs: {source}")
+            raise KindError(f"There is no {program} on the PATH, which this needs: {source}")
+        if program == "docker":
+            _require_docker(environment)
+
+
+def _require_docker(environment: dict[str, str]) -> None:
     asked = subprocess.run(
         ["docker", "info"], env=environment, capture_output=True, text=True, check=False
     )
     if asked.returncode:
         lines = asked.stderr.strip().splitlines() or ["it says nothing"]
-        raise KindError(f"Docker does not answer, which kind needs: {lines[-1]}")
+        raise KindError(f"Docker does not answer, which this needs: {lines[-1]}")
 
 
 def _beside_a_cluster(command: Sequence[str], environment: dict[str, str], *, keep: bool) -> int:

@@ -109,7 +109,7 @@ def test_without_docker_it_says_so_and_fails(programs: Programs) -> None:
     done = programs.run("--", "true")
     assert done.returncode == 1
     assert done.stderr == (
-        "There is no docker on the PATH, which kind needs: "
+        "There is no docker on the PATH, which this needs: "
         "https://docs.docker.com/engine/install/\n"
     )
     assert programs.asked() == []
@@ -120,7 +120,7 @@ def test_where_docker_does_not_answer_it_says_so_and_fails(programs: Programs) -
     done = programs.run("--", "true")
     assert done.returncode == 1
     assert done.stderr == (
-        "Docker does not answer, which kind needs: Cannot connect to the Docker daemon\n"
+        "Docker does not answer, which this needs: Cannot connect to the Docker daemon\n"
     )
     assert programs.asked() == ["docker info"]
 
