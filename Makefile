@@ -8,6 +8,9 @@ JOBS ?= 2
 # Plays cases beside the real controller's clock, and wants the machine for itself.
 REAL_TIME := e2e/suite/test_hpa_conformance.py
 
+# What the suites leave of what operators asked the API server for.
+RIGHTS := dist/rights
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -31,9 +34,11 @@ check: $(READY) ## Lint, types, import rules and the core's tests: seconds
 
 .PHONY: test
 test: check programs ## `check`, then the suites on a real API server, the demo among them
+	rm -rf $(RIGHTS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile \
 		--ignore $(REAL_TIME) e2e/tests e2e/suite
 	$(BIN)/python -m pytest $(REAL_TIME)
+	$(BIN)/python -m rights_proof $(RIGHTS)
 
 .PHONY: test-slow
 test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by its nature

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 import controlplane
+import rights_proof
 from controlplane.console import plain
 from controlplane.locations import named_context
 from controlplane.programs import find_programs
@@ -15,7 +17,6 @@ from harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 Eventually: TypeAlias = Callable[..., Any]
 
@@ -40,7 +41,15 @@ def programs(pytestconfig: pytest.Config) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def control_plane(request: pytest.FixtureRequest) -> Iterator[controlplane.ControlPlane]:
+def rights() -> Path:
+    """Where a session leaves what its operators asked for; `make test` proves their roles by it."""
+    return Path(__file__).resolve().parents[1] / "dist" / "rights"
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    request: pytest.FixtureRequest, rights: Path
+) -> Iterator[controlplane.ControlPlane]:
     """One API server for the whole session: local, or the one that IMCHAT_E2E_CONTEXT names."""
     if named_context() is None:
         request.getfixturevalue("programs")
@@ -50,6 +59,8 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[controlplane.Contr
     }
     with controlplane.running(audit=True, flags=flags) as started:
         yield started
+        if started.audit_log is not None:
+            rights_proof.left(started.audit_log, rights)
 
 
 @pytest.fixture(scope="session")

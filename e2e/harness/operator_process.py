@@ -1,4 +1,7 @@
-"""The operator as a process of its own, to be started, killed and started again."""
+"""The operator as a process of its own, to be started, killed and started again.
+
+It has the rights of an installation, not the administrator's (harness.rights).
+"""
 
 import os
 import signal
@@ -12,6 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from harness.namespace import Namespace
+from harness.rights import operator_kubeconfig
 from harness.waiting import wait_for
 
 _STOP_SECONDS = 15.0
@@ -34,6 +39,7 @@ class OperatorProcess:
         self._environment = environment
         self._health_port = 0
         self._metrics_port = 0
+        self._own_kubeconfig: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -57,10 +63,12 @@ class OperatorProcess:
     def start(self) -> None:
         """Start it, without waiting until it is healthy."""
         self._health_port, self._metrics_port = _free_port(), _free_port()
+        if self._own_kubeconfig is None:
+            self._own_kubeconfig = self._granted()
         environment = {
             **os.environ,
             **self._environment,
-            "KUBECONFIG": str(self._kubeconfig),
+            "KUBECONFIG": str(self._own_kubeconfig),
             "IMCHAT_NAMESPACES": self._namespace,
             "IMCHAT_ADDRESS": "127.0.0.1",
             "IMCHAT_METRICS_PORT": str(self._metrics_port),
@@ -74,6 +82,14 @@ class OperatorProcess:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
+
+    def _granted(self) -> Path:
+        """Give it the rights of an installation, and no others."""
+        namespace = Namespace(kubeconfig=self._kubeconfig, name=self._namespace)
+        written = self._log.with_name(f"{self._log.name}.kubeconfig")
+        written.touch(mode=0o600)
+        written.write_text(operator_kubeconfig(namespace), encoding="utf-8")
+        return written
 
     def wait_until_healthy(self) -> None:
         """Wait until it says that it is healthy."""

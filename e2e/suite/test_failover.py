@@ -17,6 +17,7 @@ import controlplane
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
 from harness.manifests import CRDS, cluster, gateways
+from harness.rights import LEASE
 from harness.waiting import wait_for
 
 _DEPOSED = 3
@@ -34,7 +35,7 @@ class Pair:
 
     def holder(self) -> str:
         """Return the name of the replica that has the Lease, or nothing."""
-        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace.name}/leases/operator"
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace.name}/leases/{LEASE}"
         found = self.namespace.get(path) or {"spec": {}}
         return str(found["spec"].get("holderIdentity") or "").partition("_")[0]
 
@@ -63,7 +64,8 @@ def replicas(namespace: Namespace, folder: Path) -> Iterator[Pair]:
     with ExitStack() as stack:
         made = {}
         for name in ("east", "west"):
-            environment = {"IMCHAT_LEASE": f"{namespace.name}/operator", "IMCHAT_IDENTITY": name}
+            lease = f"{namespace.name}/{LEASE}"
+            environment = {"IMCHAT_LEASE": lease, "IMCHAT_IDENTITY": name}
             made[name] = OperatorProcess(
                 namespace.kubeconfig, namespace.name, folder / f"{name}.log", environment
             )
@@ -119,7 +121,7 @@ def test_epochs_rise_past_a_lease_that_was_deleted(pair: Pair) -> None:
     pair.seconds_until_another_leads(first, pair.replicas[first].stop)
     assert pair.epoch() == 2
     second = pair.leader()
-    pair.namespace.kubectl("delete", "lease", "operator")
+    pair.namespace.kubectl("delete", "lease", LEASE)
     assert pair.replicas[second].wait_until_ended(30) == _DEPOSED
     pair.replicas[first].start()
     pair.namespace.wait_until(lambda: pair.epoch() == 3, seconds=60)

@@ -6,6 +6,7 @@ import pytest
 
 from harness import Namespace
 from harness.manifests import Manifest, cluster, gateways
+from harness.rights import SERVICE_ACCOUNT
 
 _GROUP = "suite.imchat.dev"
 _REPLICAS = {"type": "object", "properties": {"replicas": {"type": "integer"}}}
@@ -46,10 +47,26 @@ _POOLS: Manifest = {
 }
 
 
+def _rights() -> Iterator[Manifest]:
+    """Yield what `rbac.targets` of the chart would grant the operator for GatewayPools."""
+    api = "rbac.authorization.k8s.io"
+    meta = {"apiVersion": f"{api}/v1", "metadata": {"name": "gatewaypools"}}
+    scale = {"resources": ["gatewaypools/scale"], "verbs": ["get", "patch"]}
+    owner = {"resources": ["gatewaypools"], "verbs": ["get"]}
+    rules = [{"apiGroups": [_GROUP], **rule} for rule in (scale, owner)]
+    yield {**meta, "kind": "Role", "rules": rules}
+    yield {
+        **meta,
+        "kind": "RoleBinding",
+        "roleRef": {"apiGroup": api, "kind": "Role", "name": "gatewaypools"},
+        "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT}],
+    }
+
+
 @pytest.fixture
 def pool(namespace: Namespace) -> Iterator[str]:
     """A GatewayPool of one replica, whose controller is the test; the path of the object."""
-    namespace.apply(_POOLS)
+    namespace.apply(_POOLS, _rights())
     try:
         namespace.kubectl("wait", "--for=condition=Established", "crd", _POOLS["metadata"]["name"])
         made = {"apiVersion": f"{_GROUP}/v1", "kind": "GatewayPool"}
