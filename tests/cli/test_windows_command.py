@@ -256,14 +256,15 @@ def test_without_files_the_windows_of_the_cluster_are_shown(kubeconfig: Path) ->
         result = windows("--from", "2026-01-01", "--months", "1", "-o", "json")
     assert result.exit_code == 0, result.stderr
     assert len(json.loads(result.stdout)) == 31
-    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/chat/maintenancewindows"]
+    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/chat/maintenancewindows?limit=500"]
 
 
 def test_a_cluster_that_refuses_is_told(kubeconfig: Path) -> None:
     with served(kubeconfig, 403, {}) as asked:
         result = windows("--from", "2026-01-01", "-n", "other")
-    assert (result.exit_code, result.stderr) == (2, "the API server refuses: Forbidden\n")
-    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/other/maintenancewindows"]
+    sentence = "forbidden: ask for the rights that docs/cli.md lists, or name files with -f\n"
+    assert (result.exit_code, result.stderr) == (3, sentence)
+    assert asked == ["/apis/imchat.dev/v1alpha1/namespaces/other/maintenancewindows?limit=500"]
 
 
 @pytest.mark.usefixtures("kubeconfig")

@@ -31,7 +31,14 @@ from imchat_operator.core.decision import (
 from imchat_operator.core.planner import decide, invalid
 from imchat_operator.core.snapshot import Gateway, TargetMissing
 from imchat_operator.core.status import pending_events
-from imchat_operator.models import MOST_PENDING, Condition, ImChatClusterStatus
+from imchat_operator.models import (
+    MOST_PENDING,
+    Condition,
+    ImChatClusterStatus,
+    SignalLoad,
+    Sizing,
+    SizingStep,
+)
 
 MISSING = TargetMissing(why="spec.targetRef: there is no Deployment gateway")
 ID = decision_id("uid-chat", NOON)
@@ -94,6 +101,31 @@ def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
                 ),
             ),
             pending_events=events((Reason.FLEET_READY, "Ready: 4 of 4 gateways take connections")),
+            sizing=Sizing(
+                loads=(
+                    SignalLoad(
+                        signal="connections",
+                        percent=30,
+                        limit=80,
+                        load="1200",
+                        unit="connections",
+                        capacity="1000",
+                        gateways=4,
+                    ),
+                ),
+                steps=(
+                    SizingStep(
+                        reason="TargetUtilization",
+                        size=2,
+                        why="1200 connections at 1000 a gateway need 2 for 60%",
+                    ),
+                    SizingStep(
+                        reason="HeadroomKept",
+                        size=3,
+                        why="1200 connections at 1000 a gateway need 3 to stay at 80% with 1 lost",
+                    ),
+                ),
+            ),
         ),
     )
 

@@ -1,5 +1,6 @@
 """What size a load needs, who leaves, and what those that stay would carry."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,7 +128,8 @@ def sized(connections: int, floor: Floor = MINIMUM, **fields: Any) -> Size | Non
 def test_the_size_follows_from_target_headroom_and_bounds(
     found: Size | None, expected: Size
 ) -> None:
-    assert found == expected
+    assert found is not None
+    assert replace(found, steps=()) == expected
 
 
 @given(connections=st.integers(0, 30_000), rotation=st.integers(1, 20))

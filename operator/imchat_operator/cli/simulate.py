@@ -1,18 +1,17 @@
 """`imchat simulate`: what a policy would have made of a load that was recorded."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from imchat_operator.cli import plot
 from imchat_operator.cli.autoscaler import autoscaler
+from imchat_operator.cli.failures import Failure
 from imchat_operator.cli.manifests import policy_of
+from imchat_operator.cli.output import Output, console, dumped
 from imchat_operator.cli.sources import RangeQuery, csv_trace, prometheus_trace
 from imchat_operator.cli.tables import figures_table
 from imchat_operator.simulation.fleet import Conditions
@@ -24,15 +23,7 @@ from imchat_operator.simulation.trace import Trace
 from imchat_operator.units import parsed_duration
 
 PROMETHEUS = "prometheus"
-_WRONG_USAGE = 2
 _OURS, _THEIRS = "imchat", "hpa"
-
-
-class Output(StrEnum):
-    """How the figures are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def _duration(text: str | timedelta) -> timedelta:
@@ -44,11 +35,12 @@ def _duration(text: str | timedelta) -> timedelta:
         raise typer.BadParameter(str(error)) from None
 
 
-def _length(text: str | timedelta) -> timedelta:
-    length = _duration(text)
-    if not length:
+def length(text: str | timedelta) -> timedelta:
+    """Return an option's duration, which is longer than zero."""
+    found = _duration(text)
+    if not found:
         raise typer.BadParameter("must be longer than zero, such as 15s or 30m")
-    return length
+    return found
 
 
 def _time(text: str) -> datetime:
@@ -116,7 +108,7 @@ def simulate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     interval: Annotated[
         timedelta | None,
         typer.Option(
-            parser=_length, metavar="DURATION", help="Instead of the policy's metrics.interval."
+            parser=length, metavar="DURATION", help="Instead of the policy's metrics.interval."
         ),
     ] = None,
     startup: Annotated[
@@ -132,7 +124,7 @@ def simulate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     session: Annotated[
         timedelta,
         typer.Option(
-            parser=_length,
+            parser=length,
             metavar="DURATION",
             show_default="30m",
             help="Mean length of a client's session. Sessions that end are followed by others, "
@@ -171,7 +163,7 @@ def simulate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     step: Annotated[
         timedelta,
         typer.Option(
-            parser=_length,
+            parser=length,
             metavar="DURATION",
             show_default="1m",
             help="Time between two points.",
@@ -207,8 +199,7 @@ def simulate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         if plot_file is not None:
             plot.save(plot.draw(runs, f"{tried.cluster.name} under {Path(trace).name}"), plot_file)
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_WRONG_USAGE) from None
+        raise Failure(str(error)) from None
     _print(runs, output)
 
 
@@ -231,9 +222,8 @@ def _points(
 
 def _print(runs: Mapping[str, Run], output: Output) -> None:
     found = {name: figures(run) for name, run in runs.items()}
-    match output:
-        case Output.TABLE:
-            Console().print(figures_table(found))
-        case Output.JSON:
-            objects = {name: document(each) for name, each in found.items()}
-            typer.echo(json.dumps(objects.pop(_OURS) | objects))
+    if output is Output.TABLE:
+        console().print(figures_table(found))
+        return
+    objects = {name: document(each) for name, each in found.items()}
+    typer.echo(dumped(objects.pop(_OURS) | objects, output))

@@ -1,37 +1,30 @@
 """`imchat windows`: when maintenance windows are open, as a table, as JSON, and as a calendar."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from dateutil.relativedelta import relativedelta
 from icalendar import Calendar, Event
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from imchat_operator.cli.cluster import Cluster, Place
+from imchat_operator.cli.failures import Failure
 from imchat_operator.cli.manifests import documents, of_kind, window
+from imchat_operator.cli.options import Context, Kubeconfig, Namespace
+from imchat_operator.cli.output import Output, console, dumped
 from imchat_operator.core.notices import effect_text
 from imchat_operator.core.snapshot import Window
 from imchat_operator.core.window_openings import between, is_approved
-from imchat_operator.models import API_VERSION, GROUP, VERSION
+from imchat_operator.models import API_VERSION, GROUP
 from imchat_operator.units import duration_text, instant_text
 
-_WRONG_USAGE = 2
 _KIND = "MaintenanceWindow"
 _LONGEST_MONTHS = 120
-
-
-class Output(StrEnum):
-    """How the openings are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -63,10 +56,6 @@ def windows(  # noqa: PLR0913, PLR0917 -- each is an option of the command
             "cluster that kubectl talks to.",
         ),
     ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", help="Of the cluster; kubectl's by default."),
-    ] = None,
     start: Annotated[
         datetime | None,
         typer.Option("--from", formats=["%Y-%m-%d"], help="First day, in the zone; today."),
@@ -79,11 +68,15 @@ def windows(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         typer.Option(parser=_zone, metavar="ZONE", show_default="UTC", help="IANA time zone."),
     ] = "UTC",  # type: ignore[assignment]  # typer parses defaults too
     output: Annotated[
-        Output, typer.Option("--output", "-o", help="How to print the openings; JSON is in UTC.")
+        Output,
+        typer.Option("--output", "-o", help="How to print the openings; JSON and YAML are in UTC."),
     ] = Output.TABLE,
     ics: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an iCalendar file as well.")
     ] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
     """Print when maintenance windows are open, by the very code that the operator runs.
 
@@ -94,13 +87,16 @@ def windows(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     begin = datetime.combine(day, time(), zone)
     end = datetime.combine(day + relativedelta(months=months), time(), zone)
     try:
-        found = _read(tuple(file), begin) if file else _served(namespace, begin)
+        place = Place(kubeconfig=kubeconfig, context=context, namespace=namespace)
+        found = _read(tuple(file), begin) if file else _served(place, begin)
         entries = sorted(e for w in found for e in _entries(w, begin, end))
         if ics is not None:
             ics.write_bytes(_calendar(entries))
     except (ValueError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_WRONG_USAGE) from None
+        raise Failure(str(error)) from None
+    except Failure as error:
+        hint = "" if file else ", or name files with -f"
+        raise Failure(f"{error.message}{hint}", error.exit_code) from None
     _print(entries, zone, output)
 
 
@@ -112,23 +108,10 @@ def _read(files: tuple[Path, ...], begin: datetime) -> list[Window]:
     ]
 
 
-def _served(namespace: str | None, begin: datetime) -> list[Window]:
-    """Return the windows of a namespace, as the API server that kubectl talks to has them."""
-    from kubernetes import client, config  # noqa: PLC0415 -- slow to import
-
-    try:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
-        _, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
-        where = namespace or active["context"].get("namespace", "default")
-        with client.ApiClient() as api:
-            body: Any = client.CustomObjectsApi(api).list_namespaced_custom_object(
-                GROUP, VERSION, where, "maintenancewindows"
-            )
-    except config.ConfigException as error:
-        raise ValueError(f"no cluster: {error}; name files with -f") from None
-    except client.ApiException as error:
-        raise ValueError(f"the API server refuses: {error.reason}") from None
-    items: list[dict[str, Any]] = body["items"]
+def _served(place: Place, begin: datetime) -> list[Window]:
+    """Return the windows of a namespace, as the API server has them."""
+    with Cluster.at(place) as cluster:
+        items = cluster.items(cluster.custom("maintenancewindows"))
     return [window(Path(item["metadata"]["name"]), item, begin) for item in items]
 
 
@@ -164,15 +147,14 @@ def _calendar(entries: list[_Entry]) -> bytes:
 
 
 def _print(entries: list[_Entry], zone: ZoneInfo, output: Output) -> None:
-    match output:
-        case Output.JSON:
-            objects = [
-                {"name": e.name, "start": instant_text(e.start), "end": instant_text(e.end)}
-                for e in entries
-            ]
-            typer.echo(json.dumps(objects, indent=2))
-        case Output.TABLE:
-            Console().print(_table(entries, zone))
+    if output is Output.TABLE:
+        console().print(_table(entries, zone))
+        return
+    objects = [
+        {"name": e.name, "start": instant_text(e.start), "end": instant_text(e.end)}
+        for e in entries
+    ]
+    typer.echo(dumped(objects, output))
 
 
 def _table(entries: list[_Entry], zone: ZoneInfo) -> Table:

@@ -15,10 +15,9 @@ from imchat_operator.core.permissions import Hold
 from imchat_operator.core.room import can_surge, lacks_room
 from imchat_operator.core.snapshot import Snapshot
 from imchat_operator.core.stage import Facts
-from imchat_operator.models import GROUP, Drain, Mode, Phase, Purpose, Storm, WindowAction
+from imchat_operator.models import PAUSES, Drain, Mode, Phase, Purpose, Storm, WindowAction
 from imchat_operator.units import duration_text
 
-_ANNOTATION = f"{GROUP}/pause-healing"
 _HOUR = timedelta(hours=1)
 # A storm or an outage that was shorter leaves nothing behind that has to settle.
 _PASSING = timedelta(seconds=10)
@@ -82,7 +81,7 @@ def _pause(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
 def pause(snapshot: Snapshot) -> str:
     """Return why healing is paused, by an annotation or in the spec; empty if it is not."""
     for key, value in snapshot.cluster.annotations:
-        if key == _ANNOTATION:
+        if key == PAUSES[WindowAction.HEALING]:
             return value or f"annotation {key}, which gives no reason"
     return "; ".join(p.reason for p in snapshot.spec.healing.pauses)
 

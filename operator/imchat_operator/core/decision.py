@@ -32,6 +32,7 @@ class Reason(StrEnum):
     AT_MAXIMUM = "AtMaximum"
     AT_MINIMUM = "AtMinimum"
     SIZE_IS_RIGHT = "SizeIsRight"
+    TARGET_UTILIZATION = "TargetUtilization"
     SCALING_CONFLICT = "ScalingConflict"
     REPLICAS_CHANGED = "ReplicasChanged"
     SCALED_TO_ZERO = "ScaledToZero"

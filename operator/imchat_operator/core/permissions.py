@@ -3,6 +3,7 @@
 Each hold tells its reason; the first one that applies counts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imchat_operator.core.decision import Reason
@@ -11,13 +12,9 @@ from imchat_operator.core.resizing import Holds
 from imchat_operator.core.room import can_carry
 from imchat_operator.core.snapshot import Snapshot
 from imchat_operator.core.stage import Facts
-from imchat_operator.models import GROUP, Direction, LastResize, Mode, WindowAction
+from imchat_operator.models import PAUSES, Direction, LastResize, Mode, WindowAction
 from imchat_operator.units import duration_text
 
-_ANNOTATIONS = {
-    Direction.UP: f"{GROUP}/pause-scale-up",
-    Direction.DOWN: f"{GROUP}/pause-scale-down",
-}
 _WORDS = {Direction.UP: "scaling up", Direction.DOWN: "scaling down"}
 
 
@@ -37,11 +34,15 @@ def hold(facts: Facts, direction: Direction, *, rests: bool) -> Hold | None:
         direction: of the change.
         rests: whether a cool-down counts; it does not for a floor.
     """
-    window = facts.maintenance.held(WindowAction(direction))
-    standing = _standing(facts, direction, window)
-    if standing is not None or not rests:
-        return standing
-    return _cool_down(facts.snapshot, direction)
+    return next(obstacles(facts, direction, rests=rests), None)
+
+
+def obstacles(facts: Facts, direction: Direction, *, rests: bool) -> Iterator[Hold]:
+    """Yield all that keeps a change of size from beginning, what counts first."""
+    yield from _standing(facts, direction, facts.maintenance.held(WindowAction(direction)))
+    cooling = _cool_down(facts.snapshot, direction) if rests else None
+    if cooling is not None:
+        yield cooling
 
 
 def holds(facts: Facts) -> Holds:
@@ -51,7 +52,7 @@ def holds(facts: Facts) -> Holds:
 
     def why(direction: Direction) -> str:
         window = facts.maintenance.stopped(WindowAction(direction))
-        standing = _standing(facts, direction, window)
+        standing = next(_standing(facts, direction, window), None)
         return both or (standing.why if standing else "")
 
     needed = _needed(facts)
@@ -73,19 +74,18 @@ def _needed(facts: Facts) -> tuple[Patient, ...]:
     return () if can_carry(facts, len(staying)) else ill
 
 
-def _standing(facts: Facts, direction: Direction, window: str) -> Hold | None:
+def _standing(facts: Facts, direction: Direction, window: str) -> Iterator[Hold]:
     if window:
-        return Hold(reason=Reason.HELD_BY_WINDOW, why=window)
+        yield Hold(reason=Reason.HELD_BY_WINDOW, why=window)
     reason = pause(facts.snapshot, direction)
     if reason:
-        return Hold(reason=Reason.PAUSED, why=f"{_WORDS[direction]} is paused: {reason}")
-    return None
+        yield Hold(reason=Reason.PAUSED, why=f"{_WORDS[direction]} is paused: {reason}")
 
 
 def pause(snapshot: Snapshot, direction: Direction) -> str:
     """Return why a direction is paused, by an annotation or in the spec; empty if it is not."""
     for key, value in snapshot.cluster.annotations:
-        if key == _ANNOTATIONS[direction]:
+        if key == PAUSES[WindowAction(direction)]:
             return value or f"annotation {key}, which gives no reason"
     pauses = snapshot.spec.scaling.pauses
     return next((p.reason for p in pauses if p.direction is direction), "")

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from imchat_operator.core import (
     consent,
     draining,
+    explanation,
     floors,
     healing,
     pacing,
@@ -73,6 +74,7 @@ def decide(snapshot: Snapshot) -> Decision:
     repairs = remediation.repaired(facts)
     facts = replace(facts, drains=repairs.drains)
     size = sizing.sized(facts, progress)
+    how = explanation.explained(facts, size)
     facts = replace(facts, drains=size.drains)
     shares = rebalancing.rebalanced(facts)
     facts = replace(facts, drains=shares.drains)
@@ -97,7 +99,7 @@ def decide(snapshot: Snapshot) -> Decision:
     after = _status(facts, size, slowed, progress.changed).model_copy(
         update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
     )
-    after = after.model_copy(update=_healing_status(repairs, steps))
+    after = after.model_copy(update={**_healing_status(repairs, steps), "sizing": how})
     status = _recorded(snapshot, facts.id, after, found, notices)
     return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
 

@@ -6,7 +6,7 @@ streak. A sample that can't tell (the load is not known, or the missing figures 
 answer) neither feeds nor ends it, until the gap gets longer than `max_gap`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil, isinf
 
@@ -18,6 +18,7 @@ from imchat_operator.models import (
     Metrics,
     ScaleDownRule,
     ScaleUpRule,
+    SizingStep,
     Streak,
 )
 from imchat_operator.units import duration_text
@@ -113,15 +114,37 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """A number of gateways, how it came about in words, and the clamp that had the last word."""
+    """A number of gateways, how it came about in words, and the clamp that had the last word.
+
+    Attributes:
+        by: the rule or floor that asks for it; empty if none does.
+        steps: the same way as values: the wish first, then every clamp.
+    """
 
     replicas: int
     why: str
     clamp: Reason | None = None
+    by: str = ""
+    steps: tuple[SizingStep, ...] = ()
+
+    @classmethod
+    def wanted(cls, replicas: int, reason: Reason, why: str, *, by: str = "") -> "Size":
+        """Return the size that somebody begins with."""
+        return cls(replicas=replicas, why=why, by=by, steps=(_step(replicas, reason, why),))
 
     def clamped(self, replicas: int, reason: Reason, why: str) -> "Size":
         """Return the size after a clamp, which explains itself."""
-        return Size(replicas=replicas, why=f"{self.why}, {why}", clamp=reason)
+        return replace(
+            self,
+            replicas=replicas,
+            why=f"{self.why}, {why}",
+            clamp=reason,
+            steps=(*self.steps, _step(replicas, reason, why)),
+        )
+
+
+def _step(size: int, reason: Reason, why: str) -> SizingStep:
+    return SizingStep(reason=reason, size=size, why=why[:512])
 
 
 def desired_size(
@@ -149,10 +172,11 @@ def desired_size(
     spare = spec.scaling.failure_headroom
     by_headroom = ceil(round(amount * 100 / (load.capacity * load.limit), 9)) + spare
     per_gateway = f"{amount_text(amount)} {load.unit} at {amount_text(load.capacity)} a gateway"
-    size = Size(replicas=by_target, why=f"{per_gateway} need {by_target} for {target}%")
+    why = f"{per_gateway} need {by_target} for {target}%"
+    size = Size.wanted(by_target, Reason.TARGET_UTILIZATION, why)
     if by_headroom > by_target:
         why = f"{per_gateway} need {by_headroom} to stay at {load.limit}% with {spare} lost"
-        size = Size(replicas=by_headroom, why=why, clamp=Reason.HEADROOM_KEPT)
+        size = replace(size.clamped(by_headroom, Reason.HEADROOM_KEPT, why), why=why)
     doubled = 2 * load.rotation
     if load.signal == CONNECTIONS and load.least_percent >= _FULL and size.replicas < doubled:
         why = f"those {load.rotation} are full and refuse nobody knows how many: their double"

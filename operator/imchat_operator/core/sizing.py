@@ -34,7 +34,8 @@ def sized(facts: Facts, progress: resizing.Progress) -> Part:
     if is_over or facts.owner.changed:
         return _stay(facts, Reason.STEADY, f"{replicas} gateways; streaks begin anew")
     if replicas < facts.floor.replicas:
-        size = Size(replicas=facts.floor.replicas, why=facts.floor.why, clamp=facts.floor.reason)
+        floor = facts.floor
+        size = Size.wanted(floor.replicas, floor.reason, floor.why, by=floor.reason)
         return _grow(facts, size, hold(facts, Direction.UP, rests=False))
     if isinstance(facts.load, Unknown):
         return _unknown(facts, facts.load)
@@ -60,7 +61,8 @@ def _by_rules(facts: Facts, load: Utilization) -> Part:
             return _sustained_up(facts, load, up)
     if facts.target.replicas > spec.max_replicas:
         why = f"maxReplicas is {spec.max_replicas}"
-        return _shrink(facts, load, Size(replicas=spec.max_replicas, why=why))
+        reason = Reason.AT_MAXIMUM
+        return _shrink(facts, load, Size.wanted(spec.max_replicas, reason, why, by=reason))
     for down in spec.scaling.scale_down:
         if scaling.is_sustained(down, facts.running, load):
             return _sustained_down(facts, load, down)
@@ -86,9 +88,15 @@ def _kept(facts: Facts) -> Recommendation | None:
     return before if still_stands else None
 
 
-def _stay(facts: Facts, reason: Reason, message: str) -> Part:
+def _stay(facts: Facts, reason: Reason, message: str, size: Size | None = None) -> Part:
     verdict = Verdict(type="Scaling", status="False", reason=reason, message=message)
-    return Part(verdicts=(verdict,), drains=facts.drains)
+    return Part(verdicts=(verdict,), drains=facts.drains, size=size)
+
+
+def _refused(facts: Facts, size: Size, hold: Hold, message: str) -> Part:
+    """Return that the size stays, though another one is wanted."""
+    stays = size.clamped(facts.target.replicas, hold.reason, hold.why)
+    return _stay(facts, hold.reason, message, stays)
 
 
 def _under_way(facts: Facts, resize: Resize) -> Part:
@@ -115,7 +123,8 @@ def _wanted(facts: Facts, load: Utilization, rule: scaling.Rule) -> Size | None:
     size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
     if size is None:
         return None
-    return replace(size, why=f"{scaling.rule_text(rule)} (now {load.text}); {size.why}")
+    name = scaling.rule_text(rule)
+    return replace(size, why=f"{name} (now {load.text}); {size.why}", by=name)
 
 
 def _sustained_up(facts: Facts, load: Utilization, rule: ScaleUpRule) -> Part:
@@ -125,7 +134,7 @@ def _sustained_up(facts: Facts, load: Utilization, rule: ScaleUpRule) -> Part:
     if size.replicas > facts.target.replicas:
         return _grow(facts, size, hold(facts, Direction.UP, rests=True))
     at_max = facts.target.replicas >= facts.snapshot.spec.max_replicas
-    return _stay(facts, Reason.AT_MAXIMUM if at_max else Reason.SIZE_IS_RIGHT, size.why)
+    return _stay(facts, Reason.AT_MAXIMUM if at_max else Reason.SIZE_IS_RIGHT, size.why, size)
 
 
 def _sustained_down(facts: Facts, load: Utilization, rule: ScaleDownRule) -> Part:
@@ -134,7 +143,7 @@ def _sustained_down(facts: Facts, load: Utilization, rule: ScaleDownRule) -> Par
         return _waiting(facts)
     if size.replicas < facts.target.replicas:
         return _shrink(facts, load, size)
-    return _stay(facts, size.clamp or Reason.SIZE_IS_RIGHT, size.why)
+    return _stay(facts, size.clamp or Reason.SIZE_IS_RIGHT, size.why, size)
 
 
 def _grow(facts: Facts, size: Size, held: Hold | None) -> Part:
@@ -145,7 +154,7 @@ def _grow(facts: Facts, size: Size, held: Hold | None) -> Part:
         size = size.clamped(most, Reason.STEP_LIMITED, why)
     if held is not None:
         wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
-        stay = _stay(facts, held.reason, f"{held.why}; {wish}")
+        stay = _refused(facts, size, held, f"{held.why}; {wish}")
         return replace(stay, held=_waiting_for_window(held, WindowAction.SCALE_UP))
     if facts.snapshot.spec.scaling.mode is Mode.RECOMMEND:
         return _recommended(facts, size)
@@ -155,7 +164,7 @@ def _grow(facts: Facts, size: Size, held: Hold | None) -> Part:
     before = facts.snapshot.history.resize
     was_told = before is not None and (before.from_, before.to) == (resize.from_, resize.to)
     notices = () if was_told else (notice,)
-    return replace(_under_way(facts, resize), actions=(scale,), notices=notices)
+    return replace(_under_way(facts, resize), actions=(scale,), notices=notices, size=size)
 
 
 def _resize(facts: Facts, size: Size) -> Resize:
@@ -176,7 +185,7 @@ def _recommended(facts: Facts, size: Size) -> Part:
     message = f"{now} → {size.replicas} gateways recommended, nothing is done: {size.why}"
     notice = facts.snapshot.cluster.notice(Reason.SCALE_RECOMMENDED, message)
     return replace(
-        _stay(facts, Reason.SCALE_RECOMMENDED, message),
+        _stay(facts, Reason.SCALE_RECOMMENDED, message, size),
         notices=() if is_told else (notice,),
         recommendation=before if is_told else new,
     )
@@ -185,22 +194,25 @@ def _recommended(facts: Facts, size: Size) -> Part:
 def _shrink(facts: Facts, load: Utilization, size: Size) -> Part:
     replicas, policy = facts.target.replicas, facts.snapshot.spec.scaling
     wish = f"{replicas} → {size.replicas} gateways wanted, {size.why}"
-    held = hold(facts, Direction.DOWN, rests=True) or _unrest(facts)
+    held = hold(facts, Direction.DOWN, rests=True) or unrest(facts)
     if held is not None:
-        stay = _stay(facts, held.reason, f"{held.why}: {wish}")
+        stay = _refused(facts, size, held, f"{held.why}: {wish}")
         return replace(stay, held=_waiting_for_window(held, WindowAction.SCALE_DOWN))
     if replicas - size.replicas > policy.max_step.scale_down:
         why = f"maxStep.scaleDown is {policy.max_step.scale_down}"
         least = replicas - policy.max_step.scale_down
         size = size.clamped(least, Reason.STEP_LIMITED, why)
     if load.doubts:
-        return _stay(facts, Reason.METRICS_UNAVAILABLE, f"{'; '.join(load.doubts)}: {wish}")
+        doubts = Hold(reason=Reason.METRICS_UNAVAILABLE, why="; ".join(load.doubts))
+        return _refused(facts, size, doubts, f"{doubts.why}: {wish}")
     fitting, overload = _fitting(facts, size)
     if fitting is None:
-        return _stay(facts, Reason.SURVIVORS_OVERLOADED, f"{wish}; {overload}")
+        full = Hold(reason=Reason.SURVIVORS_OVERLOADED, why=overload)
+        return _refused(facts, size, full, f"{wish}; {overload}")
     count, spec = fitting.replicas, facts.snapshot.spec
     if any(scaling.is_too_much_for(o.most, o, count, spec) for o in (load, *load.others)):
-        return _stay(facts, Reason.HEADROOM_KEPT, f"{wish}; the rest could not carry the load")
+        short = Hold(reason=Reason.HEADROOM_KEPT, why="the rest could not carry the load")
+        return _refused(facts, fitting, short, f"{wish}; {short.why}")
     return (
         _recommended(facts, fitting) if policy.mode is Mode.RECOMMEND else _shrunk(facts, fitting)
     )
@@ -210,7 +222,7 @@ def _waiting_for_window(held: Hold, action: WindowAction) -> tuple[WindowAction,
     return (action,) if held.reason is Reason.HELD_BY_WINDOW else ()
 
 
-def _unrest(facts: Facts) -> Hold | None:
+def unrest(facts: Facts) -> Hold | None:
     """Return what else disturbs the fleet: all disruptions share one budget."""
     if facts.ill or facts.moving:
         why = "waits until no gateway is ill, repaired or rebalanced"
@@ -254,7 +266,7 @@ def _shrunk(facts: Facts, size: Size) -> Part:
     message = f"{size.why}; draining {names}"
     notice = resizing.resize_notice(facts.snapshot, resize, Reason.SCALING_DOWN, message)
     part = _under_way(replace(facts, drains=(*facts.drains, *new)), resize)
-    return replace(part, actions=isolation(*leaving), notices=(notice,))
+    return replace(part, actions=isolation(*leaving), notices=(notice,), size=size)
 
 
 def _waiting(facts: Facts) -> Part:

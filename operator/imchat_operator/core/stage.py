@@ -15,7 +15,7 @@ from imchat_operator.core.decision import (
 from imchat_operator.core.healing import Health, Patient
 from imchat_operator.core.load import Load, rotation
 from imchat_operator.core.ownership import Ownership
-from imchat_operator.core.scaling import Floor
+from imchat_operator.core.scaling import Floor, Size
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
 from imchat_operator.core.windows import Maintenance
 from imchat_operator.models import (
@@ -43,6 +43,7 @@ class Part:
     resize: Resize | None = None
     recommendation: Recommendation | None = None
     held: tuple[WindowAction, ...] = ()  # what a maintenance window keeps from beginning
+    size: Size | None = None  # what was wanted, with every step on the way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

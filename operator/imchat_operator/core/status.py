@@ -8,7 +8,7 @@ from datetime import datetime
 
 from imchat_operator.core.decision import Notice, Reason, Subject, Verdict
 from imchat_operator.core.snapshot import Snapshot
-from imchat_operator.models import Condition, ImChatClusterStatus, PendingEvent
+from imchat_operator.models import Condition, ImChatClusterStatus, Obstacle, PendingEvent
 
 _REFRESH = 2
 
@@ -152,8 +152,10 @@ def _lasting(status: ImChatClusterStatus) -> tuple[object, ...]:
                 "streaks": (),
                 "pending_events": (),
                 "peaks": (),
+                "sizing": None,
             }
         ),
+        tuple((o.direction, o.reason) for o in _obstacles(status)),
         tuple((c.type, c.status, c.reason, c.observed_generation) for c in status.conditions),
         tuple((s.rule, s.since) for s in status.streaks),
     )
@@ -165,4 +167,9 @@ def _figures(status: ImChatClusterStatus) -> tuple[object, ...]:
         tuple(s.last for s in status.streaks),
         tuple(e.name for e in status.pending_events),
         status.peaks,
+        tuple(load.percent for load in status.sizing.loads) if status.sizing else (),
     )
+
+
+def _obstacles(status: ImChatClusterStatus) -> tuple[Obstacle, ...]:
+    return status.sizing.obstacles if status.sizing else ()

@@ -4,6 +4,7 @@ Field descriptions are what `kubectl explain` shows. Rules that the API server c
 each with a sentence that says what to do; Python checks again only what CEL can't.
 """
 
+from imchat_operator.models.annotations import DRAIN, PAUSES, QUARANTINE, RELEASED
 from imchat_operator.models.base import (
     API_VERSION,
     GROUP,
@@ -64,6 +65,14 @@ from imchat_operator.models.scaling import (
     SignalType,
 )
 from imchat_operator.models.schedule import Exclusion, Once, Recurring, Schedule
+from imchat_operator.models.sizing import (
+    MOST_OBSTACLES,
+    MOST_STEPS,
+    Obstacle,
+    SignalLoad,
+    Sizing,
+    SizingStep,
+)
 from imchat_operator.models.window import (
     Approval,
     ChecklistItem,
@@ -85,13 +94,19 @@ from imchat_operator.models.window_status import (
 
 __all__ = [
     "API_VERSION",
+    "DRAIN",
     "GROUP",
+    "MOST_OBSTACLES",
     "MOST_PENDING",
     "MOST_REMEDIATIONS",
     "MOST_RESTARTS",
     "MOST_SLOTS",
+    "MOST_STEPS",
     "MOST_SUSPECTS",
+    "PAUSES",
+    "QUARANTINE",
     "READINESS_GATE",
+    "RELEASED",
     "VERSION",
     "Approval",
     "Blindness",
@@ -124,6 +139,7 @@ __all__ = [
     "Mode",
     "Model",
     "NoticePolicy",
+    "Obstacle",
     "Once",
     "Overrun",
     "Pacing",
@@ -149,7 +165,10 @@ __all__ = [
     "ScheduledCapacity",
     "Season",
     "Signal",
+    "SignalLoad",
     "SignalType",
+    "Sizing",
+    "SizingStep",
     "Storm",
     "Streak",
     "Suspect",

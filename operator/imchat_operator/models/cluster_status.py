@@ -7,6 +7,7 @@ from pydantic import Field
 
 from imchat_operator.models.base import Condition, Model
 from imchat_operator.models.scaling import Direction
+from imchat_operator.models.sizing import Sizing
 from imchat_operator.models.window import WindowAction
 from imchat_operator.units import Instant
 
@@ -269,6 +270,7 @@ class ImChatClusterStatus(Model):
         (), max_length=2, description="The latest change of size up, and down."
     )
     recommendation: Recommendation | None = None
+    sizing: Sizing | None = Field(None, description="How the size came about.")
     last_rebalance: LastRebalance | None = None
     conflict: Conflict | None = None
     pacing: Pacing | None = None

@@ -22,7 +22,7 @@ from imchat_operator.core.decision import (
     StartDrain,
 )
 from imchat_operator.core.ownership import OURSELVES
-from imchat_operator.models import READINESS_GATE
+from imchat_operator.models import READINESS_GATE, RELEASED
 from imchat_operator.shell import eviction
 from imchat_operator.shell.gateway import Address, Gateways, RefusedError
 from imchat_operator.shell.kube import (
@@ -33,7 +33,7 @@ from imchat_operator.shell.kube import (
     ApiError,
     Json,
 )
-from imchat_operator.shell.objects import DELETION_COST, RELEASED, TEMPLATE_HASH
+from imchat_operator.shell.objects import DELETION_COST, TEMPLATE_HASH
 
 _NOT_FOUND = 404
 _CONFLICT = 409

@@ -9,8 +9,11 @@ from pydantic import ValidationError
 
 from imchat_operator.core.snapshot import Cluster, Gateway, Node, Reading, Window
 from imchat_operator.models import (
+    DRAIN,
     GROUP,
+    QUARANTINE,
     READINESS_GATE,
+    RELEASED,
     ImChatClusterStatus,
     MaintenanceWindowSpec,
     MaintenanceWindowStatus,
@@ -26,9 +29,6 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 TEMPLATE_HASH = "pod-template-hash"
 _CONTROLLER_HASH = "controller-revision-hash"
 
-RELEASED = f"{GROUP}/released"
-DRAIN = f"{GROUP}/drain"
-QUARANTINE = f"{GROUP}/quarantine"
 _LONGEST_WISH = 200
 
 

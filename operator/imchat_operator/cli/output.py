@@ -1,0 +1,33 @@
+"""How results are printed: for people, or as JSON or YAML for programs."""
+
+import json
+import sys
+from enum import StrEnum
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+
+class Output(StrEnum):
+    """The forms that a result is printed in."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def dumped(document: Any, output: Output) -> str:
+    """Return a document of plain values as JSON or YAML."""
+    if output is Output.YAML:
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip()
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def console() -> Console:
+    """Return where text for people goes; in colour only to a terminal, and unless NO_COLOR is set.
+
+    A progress bar tells its rest from its progress by colour alone, and leaves the rest out where
+    there is none.
+    """
+    return Console(highlight=False, no_color=None if sys.stdout.isatty() else True)
