@@ -19,12 +19,16 @@ class Served:
     """What it answers by path (a dict, a text, or the number of a refusal), and what it was asked.
 
     What is not in the table does not exist.
+
+    Attributes:
+        after_a_change: answers that replace others once something was changed.
     """
 
     answers: dict[str, JSON | str | int]
     kubeconfig: Path
     asked: list[str] = field(default_factory=list)
     changes: list[tuple[str, JSON]] = field(default_factory=list)
+    after_a_change: dict[str, JSON | str | int] = field(default_factory=dict)
 
     def reply(self, path: str) -> tuple[int, bytes]:
         """Return the answer to a GET."""
@@ -51,6 +55,7 @@ def serving(folder: Path, **answers: Any) -> Iterator[Served]:
         def do_PATCH(self) -> None:
             length = int(self.headers["Content-Length"])
             served.changes.append((self.path, json.loads(self.rfile.read(length))))
+            served.answers.update(served.after_a_change)
             self._answer(200, b"{}")
 
         def _answer(self, status: int, body: bytes) -> None:

@@ -169,19 +169,22 @@ def test_what_makes_no_sense_changes_nothing(
 def test_a_drain_is_followed_to_its_end(
     tmp_path: Path, status: dict[str, Any], pod_now: Any, code: int, told: str
 ) -> None:
-    with serving(tmp_path, **answers(cluster(**status))) as served:
-        # The pod is there when it is looked up, and as the case has it from then on.
-        looked_up, reply = pod("gateway-a"), served.reply
-
-        def later(path: str) -> tuple[int, bytes]:
-            is_later = f"{PODS}/gateway-a" in served.asked
-            served.answers[f"{PODS}/gateway-a"] = pod_now if is_later else looked_up
-            return reply(path)
-
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Served, "reply", lambda _, path: later(path))
-            result = imchat(served, "drain", "gateway-a", "-y", "--wait", "--timeout", "10ms")
+    with serving(tmp_path, **answers(cluster())) as served:
+        served.after_a_change = {
+            f"{PODS}/gateway-a": pod_now,
+            f"{ROOT}/web": cluster(**status),
+        }
+        result = imchat(served, "drain", "gateway-a", "-y", "--wait", "--timeout", "10ms")
     assert (result.exit_code, (result.stderr or result.stdout).splitlines()[-1]) == (code, told)
+
+
+def test_a_repair_that_was_over_before_is_not_taken_for_the_one_asked_for(served: Served) -> None:
+    failed = {**RECORD, "outcome": "Failed", "by": ""}
+    again = {**RECORD, "endedAt": "2026-03-01T12:10:00Z"}
+    served.answers[ROOT] = {"items": [cluster(remediations=[failed])]}
+    served.after_a_change = {f"{ROOT}/web": cluster(remediations=[failed, again], drains=[])}
+    result = imchat(served, "drain", "gateway-a", "-y", "--wait", "--timeout", "10ms")
+    assert result.exit_code == 0, result.stderr
 
 
 def test_a_pause_is_an_annotation_for_each_of_what_it_names(served: Served) -> None:

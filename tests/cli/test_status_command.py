@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from imchat_operator.cli.app import app
 
 STATUS = """\
-chat/web: 2 of 3 gateways ready, 2 wanted (2 to 6), as of 12:00:00 UTC
+chat/web: 2 of 3 gateways ready, 2 wanted (2 to 6), as of 2026-03-01 12:00:00 UTC
   load      24% connections: 360 connections on 3 gateways of 500 (capacity target 80%)
             the gateways report their load
   streaks   below 30% for 1h  ━━━━━━━━━━━━━━━       45m of 1h, complete at 12:15:00 UTC
@@ -23,11 +23,11 @@ chat/web: 2 of 3 gateways ready, 2 wanted (2 to 6), as of 12:00:00 UTC
   gateways  name       state        connections                        node
             gateway-a  Draining     120 of 500   ━━━━━━━━━━━━━━━       node-1  ScaleDown since 11:58:00 UTC
             gateway-b  Terminating  120 of 500   ━━━━╸                 node-1
-  latest    11:00:00 UTC FleetReady: 3 → 2 gateways
-            11:58:00 UTC ScalingDown: 3 → 2 gateways
+  latest    2026-03-01 11:00:00 UTC FleetReady: 3 → 2 gateways
+            2026-03-01 11:58:00 UTC ScalingDown: 3 → 2 gateways
 """  # noqa: E501 -- as it is printed
 EXPLANATION = """\
-chat/web: 2 of 3 gateways ready, 2 wanted (2 to 6), as of 12:00:00 UTC
+chat/web: 2 of 3 gateways ready, 2 wanted (2 to 6), as of 2026-03-01 12:00:00 UTC
   modes      scaling Auto, healing Auto
   load       24% connections: 360 connections on 3 gateways of 500 (capacity target 80%)
              the gateways report their load
@@ -65,6 +65,20 @@ def test_people_see_the_fleet_and_why_it_is_so(served: Served, command: str, exp
     assert result.exit_code == 0, result.stderr
     assert trimmed(result.stdout) == expected
     assert "\x1b" not in result.stdout
+
+
+def test_the_docs_show_what_is_printed() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+    shown = page.split("$ kubectl imchat explain web\n")[1].split("```")[0]
+    assert EXPLANATION.startswith(shown)
+
+
+def test_what_others_wrote_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    body = cluster()
+    body["metadata"]["annotations"] = {"imchat.dev/pause-healing": "\x1b[31m[red]INC-7\x07"}
+    with serving(tmp_path, **answers(body)) as served:
+        result = imchat(served, "status")
+    assert "Healing: ?[31m[red]INC-7? (annotation)" in result.stdout
 
 
 def test_programs_see_the_same_status(served: Served) -> None:

@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from imchat_operator.cli.failures import Failure
+from imchat_operator.cli.output import printable
 from imchat_operator.cli.pauses import pause, resume
 from imchat_operator.cli.requests import drain, quarantine
 from imchat_operator.cli.simulate import simulate
@@ -26,7 +27,7 @@ class Commands(TyperGroup):
             # What typer itself refuses is about usage; a Failure says already what to do.
             asked = getattr(error, "ctx", None) or ctx
             hint = "" if isinstance(error, Failure) else f" (see {asked.command_path} --help)"
-            typer.echo(f"{told}{hint}", err=True)
+            typer.echo(printable(f"{told}{hint}"), err=True)
             raise typer.Exit(error.exit_code) from None
 
 

@@ -24,6 +24,11 @@ def dumped(document: Any, output: Output) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
+def printable(text: str) -> str:
+    """Return text that others wrote (in an annotation, say) without what steers a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 def console() -> Console:
     """Return where text for people goes; in colour only to a terminal, and unless NO_COLOR is set.
 

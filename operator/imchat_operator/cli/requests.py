@@ -12,6 +12,7 @@ from imchat_operator.cli.cluster import Cluster, Json, Place
 from imchat_operator.cli.failures import Code, Failure
 from imchat_operator.cli.fleet import CLUSTERS, Fleet, body_of, plain, pods_of
 from imchat_operator.cli.options import Cancel, Context, Kubeconfig, Namespace, Pod, Yes
+from imchat_operator.cli.output import printable
 from imchat_operator.cli.simulate import length
 from imchat_operator.models import DRAIN, QUARANTINE
 from imchat_operator.units import duration_text
@@ -47,7 +48,7 @@ def drain(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         _annotate(cluster, found, DRAIN, "true")
         typer.echo(f"{pod} will be drained and replaced; `imchat drain {pod} --cancel` undoes it")
         if wait:
-            _follow(cluster, found, owner.name, timeout)
+            _follow(cluster, found, owner, timeout)
 
 
 def quarantine(  # noqa: PLR0913, PLR0917 -- each is an option of the command
@@ -124,8 +125,14 @@ def _confirm(question: str, *, is_meant: bool) -> None:
         raise typer.Exit(Code.NO)
 
 
-def _follow(cluster: Cluster, pod: Json, owner: str, timeout: timedelta) -> None:
+def _follow(cluster: Cluster, pod: Json, owner: Fleet, timeout: timedelta) -> None:
     """Print each change until the gateway is replaced.
+
+    Args:
+        cluster: where it is.
+        pod: the gateway.
+        owner: its fleet before it was asked for: repairs that it knows are not this one.
+        timeout: how long to wait.
 
     Raises:
         Failure: it was not, or not in time.
@@ -133,27 +140,29 @@ def _follow(cluster: Cluster, pod: Json, owner: str, timeout: timedelta) -> None
     deadline = time.monotonic() + timeout.total_seconds()
     before = ""
     while True:
-        found = plain(body_of(cluster, owner))
-        if _is_over(cluster, pod, found):
+        found = plain(body_of(cluster, owner.name))
+        if _is_over(cluster, pod, found, owner):
             return
         for text in _progress(found, pod["metadata"]["uid"]):
             if text != before:
                 before = text
-                typer.echo(text)
+                typer.echo(printable(text))
         if time.monotonic() > deadline:
             why = f"{pod['metadata']['name']} is not replaced after {duration_text(timeout)}"
-            raise Failure(f"{why}: `imchat explain {owner}` says what it waits for", Code.NO)
+            raise Failure(f"{why}: `imchat explain {owner.name}` says what it waits for", Code.NO)
         time.sleep(_PAUSE_SECONDS)
 
 
-def _is_over(cluster: Cluster, pod: Json, found: Fleet) -> bool:
+def _is_over(cluster: Cluster, pod: Json, found: Fleet, before: Fleet) -> bool:
     """Return whether it is done, and say by whom it was replaced.
 
     Raises:
         Failure: it was undone, or did not work out.
     """
     meta = pod["metadata"]
-    ended = [r for r in found.status.remediations if r.uid == meta["uid"]]
+    known = {r.ended_at for r in before.status.remediations}
+    records = found.status.remediations
+    ended = [r for r in records if r.uid == meta["uid"] and r.ended_at not in known]
     if ended and ended[-1].outcome == "Failed":
         why = f"the repair of {meta['name']} failed"
         raise Failure(f"{why}: `kubectl describe imc {found.name}` says why", Code.NO)

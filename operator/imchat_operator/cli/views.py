@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imchat_operator.cli.fleet import Fleet, Gateway, Run
+from imchat_operator.cli.output import printable
 from imchat_operator.core.decision import Reason
 from imchat_operator.models import Condition, Direction, SignalLoad
 from imchat_operator.units import duration_text
@@ -79,7 +80,7 @@ def _title(found: Fleet) -> Text:
         f": {_count(status.ready_replicas)} of {_count(status.replicas)} gateways ready, "
         f"{_count(status.desired_replicas)} wanted "
         f"({found.spec.min_replicas} to {found.spec.max_replicas}), "
-        f"as of {_clock(status.observed_at)}"
+        f"as of {_moment(status.observed_at)}"
     )
     style = "bold" if found.is_ready else "bold red"
     return Text.assemble((f"{found.namespace}/{found.name}", style), text)
@@ -92,29 +93,29 @@ def _status_rows(found: Fleet) -> Iterator[tuple[str, RenderableType]]:
     yield from _labelled("paused", (f"{p.what}: {p.reason} ({p.by})" for p in found.paused))
     windows = found.condition("MaintenanceActive")
     if windows is not None and is_calm(windows):
-        yield "window", Text(windows.message)
+        yield "window", _text(windows.message)
     if found.gateways:
         yield "gateways", _fleet_table(found.gateways)
-    yield from _labelled("latest", (f"{_clock(t.at)} {t.reason}: {t.message}" for t in found.told))
+    yield from _labelled("latest", (f"{_moment(t.at)} {t.reason}: {t.message}" for t in found.told))
     yield from _labelled("note", found.notes)
 
 
 def _explanation_rows(found: Fleet) -> Iterator[tuple[str, RenderableType]]:
     spec, sizing = found.spec, found.status.sizing
-    yield "modes", Text(f"scaling {spec.scaling.mode}, healing {spec.healing.mode}")
+    yield "modes", _text(f"scaling {spec.scaling.mode}, healing {spec.healing.mode}")
     yield from _load_rows(found)
     yield from _run_rows(found)
     if sizing is None:
-        yield "size", Text(_UNTOLD if found.status.observed_at is None else "no size was judged")
+        yield "size", _text(_UNTOLD if found.status.observed_at is None else "no size was judged")
     else:
         asks = f"{sizing.by} asks for:" if sizing.by else "nobody asks; the load needs:"
-        yield "size", Text(asks if sizing.steps else "nobody can tell what the load needs")
+        yield "size", _text(asks if sizing.steps else "nobody can tell what the load needs")
         if sizing.steps:
             yield "", _steps_table(found)
         for direction in Direction:
             held = [f"{o.reason}: {o.why}" for o in sizing.obstacles if o.direction is direction]
             against = "; ".join(held) or "nothing is in the way"
-            yield _WORDS[direction], Text(against)
+            yield _WORDS[direction], _text(against)
     for label, kind in (
         ("outcome", "Scaling"),
         ("healing", "Healing"),
@@ -124,7 +125,7 @@ def _explanation_rows(found: Fleet) -> Iterator[tuple[str, RenderableType]]:
     ):
         condition = found.condition(kind)
         if condition is not None:
-            yield label, Text(f"{condition.reason}: {condition.message}")
+            yield label, _text(f"{condition.reason}: {condition.message}")
 
 
 def _load_rows(found: Fleet) -> Iterator[tuple[str, RenderableType]]:
@@ -148,7 +149,7 @@ def _load_text(load: SignalLoad) -> str:
 def _run_rows(found: Fleet) -> Iterator[tuple[str, RenderableType]]:
     for number, run in enumerate(found.runs):
         bar = Table.grid(padding=(0, 2))
-        bar.add_row(Text(run.rule), _bar(run.seconds, run.of_seconds), Text(_run_text(run)))
+        bar.add_row(_text(run.rule), _bar(run.seconds, run.of_seconds), _text(_run_text(run)))
         yield "" if number else "streaks", bar
 
 
@@ -178,11 +179,11 @@ def _fleet_table(gateways: Iterable[Gateway]) -> Table:
         table.add_column(title, overflow="fold")
     for gateway in gateways:
         table.add_row(
-            gateway.name,
-            gateway.state,
+            _text(gateway.name),
+            _text(gateway.state),
             f"{_count(gateway.connections)} of {_count(gateway.capacity)}",
             _gateway_bar(gateway),
-            gateway.node,
+            _text(gateway.node),
             _drain_text(gateway),
         )
     return table
@@ -195,7 +196,7 @@ def _gateway_bar(gateway: Gateway) -> RenderableType:
         return _bar(max(0, before - held), before)
     if held is not None and gateway.capacity:
         return _bar(held, gateway.capacity)
-    return Text()
+    return _text()
 
 
 def _drain_text(gateway: Gateway) -> str:
@@ -209,14 +210,19 @@ def _steps_table(found: Fleet) -> Table:
     before = found.status.replicas
     for step in found.status.sizing.steps if found.status.sizing else ():
         change = f"{_count(before)} → {step.size}"
-        table.add_row(Text(change), Text(step.reason), Text(step.why))
+        table.add_row(_text(change), _text(step.reason), _text(step.why))
         before = step.size
     return table
 
 
 def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, RenderableType]]:
     for number, text in enumerate(texts):
-        yield "" if number else label, Text(text)
+        yield "" if number else label, _text(text)
+
+
+def _text(text: str = "") -> Text:
+    """Return text that others wrote, which must not steer the terminal."""
+    return Text(printable(text))
 
 
 def _count(number: int | None) -> str:
@@ -225,3 +231,7 @@ def _count(number: int | None) -> str:
 
 def _clock(moment: datetime) -> str:
     return f"{moment:%H:%M:%S} UTC"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d} {_clock(moment)}"
