@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.core.decisions import DOWN, HIGH, LOW, UP, decided, policy
-from tests.core.fleet import at, crashed, gateways, isolated, resize, snapshot, status
+from tests.core.fleet import at, crashed, gateway, gateways, isolated, resize, snapshot, status
 
 from imchat_operator.core.decision import Decision
 from imchat_operator.core.planner import decide
@@ -15,6 +15,8 @@ from imchat_operator.models import Direction, LastResize, Obstacle, SignalLoad, 
 PAUSED = replace(
     snapshot().cluster, annotations=(("imchat.dev/pause-scale-down", "cup final, ask Ana"),)
 )
+
+DEAF = tuple(gateway(name, Unreadable(why="HTTP 404")) for name in "abcd")
 
 
 def sizing(decision: Decision) -> Sizing:
@@ -70,7 +72,7 @@ def obstacles(decision: Decision) -> list[tuple[str, str]]:
             id="a floor asks for itself",
         ),
         pytest.param(
-            decided(gateways=gateways("abcd", Unreadable(why="HTTP 404"))),
+            decided(gateways=DEAF),
             "",
             [],
             id="a load that is not known needs nobody knows what",
@@ -182,7 +184,7 @@ def test_a_new_obstacle_is_written_at_once_and_new_figures_are_not() -> None:
 
 
 def test_a_load_that_is_not_known_says_why() -> None:
-    found = sizing(decided(gateways=gateways("abcd", Unreadable(why="HTTP 404"))))
+    found = sizing(decided(gateways=DEAF))
     assert found.loads[0].percent is None
     assert found.loads[0].unknown.startswith("0 of 4 gateways report their connections")
     assert status().sizing is None

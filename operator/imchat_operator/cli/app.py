@@ -18,7 +18,7 @@ from imchat_operator.cli.windows import windows
 class Commands(TyperGroup):
     """Ends a command that can't do its work with one sentence and its exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
             return super().invoke(ctx)

@@ -185,7 +185,7 @@ class Cluster:
                 f"the API server {self._server} can't be reached ({_plain(error)}): "
                 "check the network, or choose another cluster with --context"
             ) from None
-        told = text.decode(errors="replace")
+        told: str = text.decode(errors="replace")
         if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
             raise Refused(_sentence(answer.status, told, path), answer.status)
         return told
