@@ -163,6 +163,8 @@ def test_a_fleet_that_is_not_ready_ends_with_1(tmp_path: Path) -> None:
         assert result.exit_code == 1
         assert "waits     Ready GatewaysNotReady: 1 of 3" in result.stdout
         assert imchat(served, "explain").exit_code == 0
+        served.answers[ROOT] = {"items": [cluster(), body]}
+        assert imchat(served, "status").exit_code == 1, "one of two is enough"
 
 
 def test_an_operator_that_never_looked_is_told(tmp_path: Path) -> None:

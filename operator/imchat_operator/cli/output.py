@@ -1,7 +1,6 @@
 """How results are printed: for people, or as JSON or YAML for programs."""
 
 import json
-import sys
 from enum import StrEnum
 from typing import Any
 
@@ -30,9 +29,5 @@ def printable(text: str) -> str:
 
 
 def console() -> Console:
-    """Return where text for people goes; in colour only to a terminal, and unless NO_COLOR is set.
-
-    A progress bar tells its rest from its progress by colour alone, and leaves the rest out where
-    there is none.
-    """
-    return Console(highlight=False, no_color=None if sys.stdout.isatty() else True)
+    """Return where text for people goes; in colour only to a terminal, unless NO_COLOR is set."""
+    return Console(highlight=False)
