@@ -171,15 +171,20 @@ class Namespace:
         return int(found["spec"]["replicas"]) if found else 0
 
     def events(self, kind: str = "ImChatCluster") -> list[dict[str, Any]]:
-        """Return the Events on objects of a kind, oldest first."""
+        """Return the Events on objects of a kind; those that were seen last come last."""
         found = self.items("/apis/events.k8s.io/v1", "events")
         mine = [e for e in found if e["regarding"]["kind"] == kind and e.get("eventTime")]
-        return sorted(mine, key=lambda e: (e["eventTime"], e["metadata"]["name"]))
+        return sorted(mine, key=lambda e: (_last_seen(e), e["metadata"]["name"]))
 
     def reasons(self, kind: str = "ImChatCluster") -> list[str]:
-        """Return the reasons of the operator's Events on a kind, oldest first."""
+        """Return the reasons of the operator's Events on a kind, once for each time they were told.
+
+        Those that were told last come last.
+        """
         mine = [e for e in self.events(kind) if e["reportingController"] == "imchat-operator"]
-        return [e["reason"] for e in mine]
+        return [
+            e["reason"] for e in mine for _ in range((e.get("series") or {"count": 1})["count"])
+        ]
 
     def note(self, reason: str) -> str:
         """Return the text of the latest Event on the ImChatCluster with a reason, or nothing."""
@@ -187,8 +192,8 @@ class Namespace:
         return str(notes[-1]) if notes else ""
 
     def told_at(self, reason: str) -> datetime:
-        """Return when the latest Event on the ImChatCluster with a reason was decided."""
-        times = [e["eventTime"] for e in self.events() if e["reason"] == reason]
+        """Return when the latest Event on the ImChatCluster with a reason was last decided."""
+        times = [_last_seen(e) for e in self.events() if e["reason"] == reason]
         return datetime.fromisoformat(times[-1])
 
     def gateway_state(self, pod: str) -> str:
@@ -228,6 +233,12 @@ class Namespace:
             story = [f"{e['reason']}: {e['note']}" for e in self.events()]
             told = yaml.safe_dump(self.status(), sort_keys=False)
             raise AssertionError("\n".join([str(error), told, *story])) from error
+
+
+def _last_seen(event: dict[str, Any]) -> str:
+    """Return when an Event was told, for the latest time if it is a series."""
+    series = event.get("series") or {}
+    return str(series.get("lastObservedTime") or event["eventTime"])
 
 
 def is_true(found: dict[str, Any], kind: str) -> bool:

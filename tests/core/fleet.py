@@ -4,6 +4,7 @@ Gateways are named by letters or numbers; the uid of gateway `a` is `uid-a`.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -286,6 +287,5 @@ def on_both(
     name: str, reason: Reason, message: str, *, warning: bool = False
 ) -> tuple[Notice, Notice]:
     """Return the same Event on the ImChatCluster and on a gateway's pod."""
-    told = on_cluster(reason, message, warning=warning)
-    pod = Subject(kind="Pod", name=name, uid=f"uid-{name}")
-    return told, Notice(subject=pod, reason=reason, message=message, type=told.type)
+    told = replace(on_cluster(reason, message, warning=warning), about=f"uid-{name}")
+    return told, replace(told, subject=Subject(kind="Pod", name=name, uid=f"uid-{name}"))

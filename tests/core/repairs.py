@@ -63,7 +63,7 @@ def remediation(ended: float, **fields: Any) -> Remediation:
 
 def after(found: Snapshot, decision: Decision, now: datetime, **fields: Any) -> Snapshot:
     """Return the next pass's snapshot, if every action was done and every Event posted."""
-    known = frozenset(e.name for e in decision.status.pending_events)
+    known = frozenset(e.receipt for e in decision.status.pending_events)
     outcomes = tuple(Outcome(action=action) for action in decision.actions)
     given: dict[str, Any] = {
         "target": found.target,

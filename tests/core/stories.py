@@ -60,8 +60,8 @@ class Operator:
         for event in decision.status.pending_events:
             if is_killed():
                 return True
-            world.events.setdefault(event.name, event)
-        self.posted = frozenset(e.name for e in decision.status.pending_events)
+            world.tell(event)
+        self.posted = frozenset(e.receipt for e in decision.status.pending_events)
         outcomes = []
         for action in decision.actions:
             if is_killed():

@@ -43,9 +43,9 @@ class Walk:
             if decision.status is not found.history:
                 self.writes.append(now)
             for event in decision.status.pending_events:
-                if event.name not in known and event.kind == "Pod":
+                if event.receipt not in known and event.kind == "Pod":
                     self.told.setdefault(event.reason, []).append(now)
-            known |= {e.name for e in decision.status.pending_events}
+            known |= {e.receipt for e in decision.status.pending_events}
             outcomes = tuple(
                 Outcome(action=a, refused=BUDGET if isinstance(a, Evict | Delete) else "")
                 for a in decision.actions

@@ -207,7 +207,7 @@ def test_an_unchanged_fleet_comes_to_rest(found: Snapshot) -> None:
         after = decide(found).status
         if after is found.history:
             return
-        posted = frozenset(e.name for e in after.pending_events)
+        posted = frozenset(e.receipt for e in after.pending_events)
         found = replace(found, history=after, posted=posted)
     pytest.fail(f"the status still changes after 30 passes: {found.history}")
 

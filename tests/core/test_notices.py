@@ -167,7 +167,7 @@ def test_a_clock_that_steps_back_and_forth_has_no_notice_told_twice(looks: list[
 def test_a_change_of_schedule_is_declared_anew_and_other_changes_are_not() -> None:
     before = window(ONE_HOUR, created_at=at(-30 * DAY))
     status = window_status(before, (), frozenset(), at(-30 * DAY))
-    done = frozenset(e.name for e in status.pending_events)
+    done = frozenset(e.receipt for e in status.pending_events)
     cosmetic = window(
         ONE_HOUR, created_at=at(-30 * DAY), generation=2, status=status, reason="new disks"
     )
@@ -237,7 +237,7 @@ def test_an_invalid_window_is_declared_once_it_is_valid() -> None:
     broken = window(ONE_HOUR, created_at=at(-30 * DAY), **zone)
     status = window_status(broken, (), frozenset(), at(-30 * DAY))
     assert [e.reason for e in status.pending_events] == ["WindowInvalid"]
-    done = frozenset(e.name for e in status.pending_events)
+    done = frozenset(e.receipt for e in status.pending_events)
     mended = window(ONE_HOUR, created_at=at(-30 * DAY), generation=2, status=status)
     after = window_status(mended, (), done, at(-29 * DAY))
     assert [e.reason for e in after.pending_events] == ["MaintenanceScheduled"]

@@ -28,9 +28,9 @@ from imchat_operator.core.decision import (
     Reason,
     decision_id,
 )
+from imchat_operator.core.outbox import Outbox, outbox, pending_events
 from imchat_operator.core.planner import decide, invalid
 from imchat_operator.core.snapshot import Gateway, TargetMissing
-from imchat_operator.core.status import pending_events
 from imchat_operator.models import (
     MOST_PENDING,
     Condition,
@@ -57,9 +57,10 @@ def condition(kind: str, state: str, reason: str, message: str) -> Condition:
     )
 
 
-def events(*told: tuple[Reason, str], warning: bool = False) -> Any:
-    notices = tuple(on_cluster(reason, text, warning=warning) for reason, text in told)
-    return pending_events(ID, notices, NOON)
+def told(kind: str, reason: Reason, text: str, *, warning: bool = False) -> dict[str, Any]:
+    """Return what a status keeps of the Event that tells of a condition."""
+    notice = replace(on_cluster(reason, f"{kind}: {text}", warning=warning), about=kind)
+    return outbox(Outbox(), ID, (notice,), NOON).fields
 
 
 NO_WINDOW = condition("MaintenanceActive", "False", "WindowClosed", "no window")
@@ -100,7 +101,7 @@ def test_a_healthy_fleet_is_left_alone_and_that_is_said() -> None:
                     "RemediationBlocked", "False", "NotBlocked", "4 of 4 gateways are healthy"
                 ),
             ),
-            pending_events=events((Reason.FLEET_READY, "Ready: 4 of 4 gateways take connections")),
+            **told("Ready", Reason.FLEET_READY, "4 of 4 gateways take connections"),
             sizing=Sizing(
                 loads=(
                     SignalLoad(
@@ -148,7 +149,7 @@ def test_a_target_that_is_missing_is_said_and_waited_for() -> None:
                 condition("Healing", *waits),
                 NO_WINDOW,
             ),
-            pending_events=events((Reason.TARGET_NOT_FOUND, f"Ready: {MISSING.why}"), warning=True),
+            **told("Ready", Reason.TARGET_NOT_FOUND, MISSING.why, warning=True),
         ),
     )
 
@@ -168,9 +169,7 @@ def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None
             conditions=(
                 condition("Ready", "False", "SpecInvalid", "spec: maxReplicas is missing"),
             ),
-            pending_events=events(
-                (Reason.SPEC_INVALID, "Ready: spec: maxReplicas is missing"), warning=True
-            ),
+            **told("Ready", Reason.SPEC_INVALID, "spec: maxReplicas is missing", warning=True),
         ),
     )
 

@@ -271,6 +271,6 @@ def test_an_unchanged_world_comes_to_rest(found: Snapshot) -> None:
         status = decide(found).status
         if status is found.history:
             return
-        posted = frozenset(e.name for e in status.pending_events)
+        posted = frozenset(e.receipt for e in status.pending_events)
         found = replace(found, history=status, posted=posted)
     raise AssertionError(f"the status still changes after 20 passes: {found.history}")

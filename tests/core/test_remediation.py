@@ -26,7 +26,7 @@ from tests.core.fleet import (
     window,
 )
 
-from imchat_operator.core.decision import Decision, Notice, Outcome, Reason, SetAccepting
+from imchat_operator.core.decision import Decision, Outcome, Reason, SetAccepting
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Gateway, Silent
 from imchat_operator.models import Phase
@@ -70,8 +70,9 @@ def test_a_crash_loop_is_repaired_at_once_and_told_with_its_evidence() -> None:
         ),
     )
     message = f"a is taken out of rotation with an unknown number of connections: {CRASH}"
-    assert told(decision, Reason.GATEWAY_UNHEALTHY) == on_both(
-        "a", Reason.GATEWAY_UNHEALTHY, message, warning=True
+    expected = on_both("a", Reason.GATEWAY_UNHEALTHY, message, warning=True)
+    assert told(decision, Reason.GATEWAY_UNHEALTHY) == tuple(
+        (n.subject.kind, n.subject.name, n.message, n.type) for n in expected
     )
     assert healing(decision) == ("True", "Remediating", "a Isolating (0 of ? connections left)")
 
@@ -89,14 +90,9 @@ def test_a_gateway_that_fell_silent_is_told_with_what_it_held_when_it_last_answe
         assert message.startswith("a is taken out of rotation with 123 connections: Unresponsive")
 
 
-def told(decision: Decision, reason: Reason) -> tuple[tuple[str, str, str, str], ...] | Any:
+def told(decision: Decision, reason: Reason) -> tuple[tuple[str, str, str, str], ...]:
     events = (e for e in decision.status.pending_events if e.reason == reason)
-    return tuple(as_notice(e.kind, e.object, e.reason, e.message, e.type) for e in events)
-
-
-def as_notice(kind: str, name: str, reason: str, message: str, type_: str) -> Notice:
-    both = on_both(name, Reason(reason), message, warning=type_ == "Warning")
-    return both[0] if kind == "ImChatCluster" else both[1]
+    return tuple((e.kind, e.object, e.message, e.type) for e in events)
 
 
 def test_a_repair_remembers_when_the_first_sign_of_trouble_was() -> None:

@@ -49,7 +49,7 @@ def after(found: Snapshot, refusal: str = "") -> tuple[int, int]:
     for number in range(END // STEP):
         now = at(number * STEP)
         decision = decide(replace(found, now=now, sampled_at=now))
-        names = {e.name for e in decision.status.pending_events}
+        names = {e.receipt for e in decision.status.pending_events}
         if number * STEP > BEGIN:
             writes += decision.status is not found.history
             late_events |= names - known

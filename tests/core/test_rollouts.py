@@ -112,7 +112,7 @@ def test_a_broken_rollout_is_told_once_and_left_alone() -> None:
     assert first.status.suspects == (
         suspect("c", "CrashLooping", at(0), ill_since=at(0), told="RolloutSuspected"),
     )
-    known = frozenset(e.name for e in first.status.pending_events)
+    known = frozenset(e.receipt for e in first.status.pending_events)
     later = snapshot(
         now=at(1),
         gateways=fleet,

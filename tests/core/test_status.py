@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +15,8 @@ from tests.core.fleet import (
 )
 
 from imchat_operator.core.decision import Notice, Reason, Subject, Verdict
-from imchat_operator.core.status import (
-    announcements,
-    conditions,
-    pending_events,
-    worth_writing,
-)
+from imchat_operator.core.outbox import pending_events
+from imchat_operator.core.status import announcements, conditions, worth_writing
 from imchat_operator.models import Condition, ImChatClusterStatus, PendingEvent, Phase
 
 SUBJECT = Subject(kind="ImChatCluster", name="chat", uid="uid-chat")
@@ -112,6 +109,7 @@ def test_a_condition_is_told_when_its_reason_is_new(
 ) -> None:
     found = announcements(SUBJECT, tuple(map(condition, before)), (condition(after),))
     expected = on_cluster(Reason(after), "Scaling: now 50%", warning=told == "Warning")
+    expected = replace(expected, about="Scaling")
     assert found == ((expected,) if told else ())
 
 
@@ -134,7 +132,7 @@ def test_a_notice_is_kept_until_it_is_posted() -> None:
         type="Normal",
         reason="ScalingUp",
         action="Scale",
-        message="x" * 1024,
+        message="x" * 1021 + "…",
         at=at(0),
         decision="d1",
     )
@@ -144,7 +142,7 @@ def test_a_notice_is_kept_until_it_is_posted() -> None:
 def test_an_events_message_is_cut_to_bytes_as_the_api_server_counts_them() -> None:
     notice = Notice(subject=SUBJECT, reason=Reason.SCALING_UP, message="→" * 400)
     (event,) = pending_events("d1", (notice,), at(0))
-    assert event.message == "→" * 341
+    assert event.message == "→" * 340 + "…"
 
 
 def test_an_events_name_is_one_that_the_api_server_takes() -> None:

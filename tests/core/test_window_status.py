@@ -276,6 +276,6 @@ def test_a_status_may_change_by_itself(
 
 def test_a_window_whose_state_stays_keeps_its_status() -> None:
     first = standing(window(ONE_HOUR), at(0))
-    told = frozenset(e.name for e in first.pending_events)
+    told = frozenset(e.receipt for e in first.pending_events)
     again = window_status(window(ONE_HOUR, status=first), (), told, at(60))
     assert again == first.model_copy(update={"pending_events": ()})

@@ -213,9 +213,15 @@ class World:
         """Have so many more clients look for a gateway."""
         self.homeless += connections
 
+    def tell(self, event: PendingEvent) -> None:
+        """Take an Event, new or continued; done again it changes nothing."""
+        known = self.events.get(event.name)
+        if known is None or known.count < event.count:
+            self.events[event.name] = event
+
     def outline(self) -> dict[str, object]:
         """Return where things stand, without times, figures and names of Events."""
-        told = [e.reason for e in self.events.values() if e.reason != "StreakInterrupted"]
+        told = [e.reason for e in self.events.values() for _ in range(e.count)]
         return {
             "replicas": self.replicas,
             "pods": [
@@ -225,5 +231,5 @@ class World:
             "removals": sorted((r.pod, r.call) for r in self.removals),
             "drains": [(d.pod, d.purpose, d.phase) for d in self.status.drains],
             "resize": self.status.resize,
-            "events": sorted(told),
+            "events": sorted(reason for reason in told if reason != "StreakInterrupted"),
         }

@@ -105,8 +105,8 @@ def entry(snapshot: Snapshot, decision: Decision, outcome: Outcome) -> Entry:
 
 def proposals(snapshot: Snapshot, decision: Decision) -> tuple[Entry, ...]:
     """Return the entries of what is recommended by this decision for the first time."""
-    known = {e.name for e in snapshot.history.pending_events}
-    news = (e for e in decision.status.pending_events if e.name not in known)
+    known = {e.receipt for e in snapshot.history.pending_events}
+    news = (e for e in decision.status.pending_events if e.receipt not in known)
     # What concerns a pod is told of the pod and of the cluster: one of them is enough.
     return tuple(
         _proposal(snapshot, decision, e)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from imchat_operator.models import ImChatClusterStatus, PendingEvent, Phase
+from imchat_operator.models import ImChatClusterStatus, Phase
 from imchat_operator.units import instant_text
 
 
@@ -240,39 +240,25 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An Event to post: a transition, with the figures that led to it."""
+    """An Event to post: a transition, with the figures that led to it.
+
+    Attributes:
+        about: which of the things that one object has Events about, such as one of its gateways.
+    """
 
     subject: Subject
     reason: Reason
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
-
-    def pending(self, decision: str, action: str, at: datetime, order: int) -> PendingEvent:
-        """Return the form that is kept in status.
-
-        Its name follows from the arguments, so that a second posting makes no second Event, and
-        sorts by time, as lists of Events do; `order` is its place among those of the same time.
-        """
-        content = f"{self.subject.uid}/{self.reason}/{self.message}/{decision}"
-        digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-        moment = int(at.timestamp() * 1_000_000) + order
-        return PendingEvent(
-            name=f"{self.subject.name[:200].rstrip('.-')}.{moment:x}.{digest}",
-            kind=self.subject.kind,
-            object=self.subject.name,
-            uid=self.subject.uid,
-            type=self.type,
-            reason=self.reason,
-            action=action,
-            message=_cut(self.message),
-            at=at,
-            decision=decision,
-        )
+    about: str = ""
 
 
-def _cut(message: str) -> str:
-    """Cut a message to what the API server takes for an Event: 1024 bytes, not characters."""
-    return message.encode()[:1024].decode(errors="ignore")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """An Event that is not posted: there were too many alike, or too many that wait."""
+
+    reason: str
+    cause: Literal["RateLimited", "Overflow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,12 +278,14 @@ class Decision:
     Attributes:
         id: names this decision in status, Events and drains, in the log and in the audit.
         status: written (compare-and-swap) before the first action, if it differs from history.
+        dropped: Events that the status does not promise.
     """
 
     id: str
     actions: tuple[Action, ...]
     status: ImChatClusterStatus
     next_check: timedelta
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def is_under_way(self) -> bool:

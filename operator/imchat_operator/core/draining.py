@@ -52,7 +52,7 @@ def on_both(
     """Return one Event on the ImChatCluster and the same on the pod."""
     pod = Subject(kind="Pod", name=drain.pod, uid=drain.uid)
     return tuple(
-        Notice(subject=subject, reason=reason, message=message, type=type_)
+        Notice(subject=subject, reason=reason, message=message, type=type_, about=drain.uid)
         for subject in (snapshot.cluster.subject, pod)
     )
 

@@ -35,14 +35,14 @@ from imchat_operator.core.decision import (
     decision_id,
 )
 from imchat_operator.core.load import highest, utilizations
+from imchat_operator.core.outbox import Outbox, outbox
 from imchat_operator.core.ownership import ownership
 from imchat_operator.core.snapshot import Cluster, Gateway, Snapshot, Target, TargetMissing
 from imchat_operator.core.stage import Facts, Part, readmission
-from imchat_operator.core.status import announcements, conditions, pending_events, worth_writing
+from imchat_operator.core.status import announcements, conditions, named, recorded
 from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
-    MOST_PENDING,
     MOST_REMEDIATIONS,
     Direction,
     Drain,
@@ -100,8 +100,14 @@ def decide(snapshot: Snapshot) -> Decision:
         update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
     )
     after = after.model_copy(update={**_healing_status(repairs, steps), "sizing": how})
-    status = _recorded(snapshot, facts.id, after, found, notices)
-    return Decision(id=facts.id, actions=actions, status=status, next_check=_next_check(facts))
+    status, dropped = recorded(snapshot, facts.id, after, found, notices)
+    return Decision(
+        id=facts.id,
+        actions=actions,
+        status=status,
+        next_check=_next_check(facts),
+        dropped=dropped,
+    )
 
 
 def _going_on(facts: Facts, progress: resizing.Progress) -> tuple[Streak, ...]:
@@ -192,6 +198,7 @@ def _interruptions(facts: Facts) -> tuple[Notice, ...]:
         snapshot.cluster.notice(
             Reason.STREAK_INTERRUPTED,
             f"{s.rule}: no sample that tells for more than {duration_text(gap)}, counting anew",
+            about=s.rule,
         )
         for s in lost
     )
@@ -235,34 +242,6 @@ def _healing_status(
     }
 
 
-def _recorded(
-    snapshot: Snapshot,
-    id_: str,
-    after: ImChatClusterStatus,
-    verdicts: tuple[Verdict, ...],
-    notices: tuple[Notice, ...],
-) -> ImChatClusterStatus:
-    """Add the conditions, and the Events to post, to a new status."""
-    before = snapshot.history
-    states = conditions(before.conditions, verdicts, snapshot.cluster.generation, snapshot.now)
-    told = announcements(snapshot.cluster.subject, before.conditions, states)
-    events = (
-        *(e for e in before.pending_events if e.name not in snapshot.posted),
-        *pending_events(id_, (*told, *notices), snapshot.now),
-    )
-    after = after.model_copy(
-        update={"conditions": states, "pending_events": events[-MOST_PENDING:]}
-    )
-    return _named(id_, before, worth_writing(snapshot, after))
-
-
-def _named(
-    id_: str, before: ImChatClusterStatus, after: ImChatClusterStatus
-) -> ImChatClusterStatus:
-    """Return a status with the decision that it is of, unless it is the one that there is."""
-    return before if after == before else after.model_copy(update={"decision": id_})
-
-
 def released(snapshot: Snapshot) -> Decision:
     """Undo every drain, for a cluster that is being deleted; no action means that it is done."""
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
@@ -270,7 +249,7 @@ def released(snapshot: Snapshot) -> Decision:
     return Decision(
         id=id_,
         actions=_readmissions(snapshot, frozenset(), at_once=True),
-        status=_named(id_, snapshot.history, status),
+        status=named(id_, snapshot.history, status),
         next_check=_DRAIN_CHECK,
     )
 
@@ -282,18 +261,17 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
         type="Ready", status="False", reason=Reason.SPEC_INVALID, message=f"spec: {why}"
     )
     states = conditions(history.conditions, (verdict,), cluster.generation, now)
-    told = announcements(cluster.subject, history.conditions, states)
-    status = history.model_copy(
-        update={
-            "conditions": states,
-            "observed_generation": cluster.generation,
-            "pending_events": (*history.pending_events, *pending_events(id_, told, now))[
-                -MOST_PENDING:
-            ],
-        }
-    )
+    announced = announcements(cluster.subject, history.conditions, states)
+    before = Outbox(events=history.pending_events, series=history.event_series)
+    told = outbox(before, id_, announced, now)
+    generation = {"observed_generation": cluster.generation}
+    status = history.model_copy(update={"conditions": states, **generation, **told.fields})
     return Decision(
-        id=id_, actions=(), status=_named(id_, history, status), next_check=_INVALID_CHECK
+        id=id_,
+        actions=(),
+        status=named(id_, history, status),
+        next_check=_INVALID_CHECK,
+        dropped=told.dropped,
     )
 
 
@@ -319,8 +297,9 @@ def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
         remediations=snapshot.history.remediations,
     )
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
-    status = _recorded(snapshot, id_, after, verdicts, ())
-    return Decision(id=id_, actions=(), status=status, next_check=snapshot.spec.metrics.interval)
+    status, dropped = recorded(snapshot, id_, after, verdicts, ())
+    wait = snapshot.spec.metrics.interval
+    return Decision(id=id_, actions=(), status=status, next_check=wait, dropped=dropped)
 
 
 def _next_check(facts: Facts) -> timedelta:

@@ -256,10 +256,13 @@ class Cluster:
         """The object as Events refer to it."""
         return Subject(kind="ImChatCluster", name=self.name, uid=self.uid)
 
-    def notice(self, reason: Reason, message: str, *, warning: bool = False) -> Notice:
+    def notice(
+        self, reason: Reason, message: str, *, warning: bool = False, about: str = ""
+    ) -> Notice:
         """Return an Event about it."""
         type_: Literal["Normal", "Warning"] = "Warning" if warning else "Normal"
-        return Notice(subject=self.subject, reason=reason, message=message, type=type_)
+        subject = self.subject
+        return Notice(subject=subject, reason=reason, message=message, type=type_, about=about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +293,7 @@ class Snapshot:
         dependencies: whether what `spec.dependencies` declares is up, in its order.
         autoscalers: what else scales the same target, such as `HorizontalPodAutoscaler web`.
         outcomes: what became of the previous pass's actions; empty after a restart.
-        posted: names of pending Events known to be posted.
+        posted: receipts of pending Events known to be posted.
     """
 
     now: datetime

@@ -6,14 +6,15 @@ Figures in messages move all the time; a status is written for them only now and
 
 from datetime import datetime
 
-from imchat_operator.core.decision import Notice, Reason, Subject, Verdict
+from imchat_operator.core.decision import Dropped, Notice, Reason, Subject, Verdict
+from imchat_operator.core.outbox import Outbox, outbox
 from imchat_operator.core.snapshot import Snapshot
-from imchat_operator.models import Condition, ImChatClusterStatus, Obstacle, PendingEvent
+from imchat_operator.models import Condition, ImChatClusterStatus, Obstacle
 
 _REFRESH = 2
 
 # Conditions whose change is worth an Event: (type of the Event, also when it is the first state).
-_ANNOUNCED = {
+_TYPES = {
     Reason.SPEC_INVALID: ("Warning", True),
     Reason.TARGET_NOT_FOUND: ("Warning", True),
     Reason.FLEET_READY: ("Normal", True),
@@ -46,6 +47,7 @@ _ANNOUNCED = {
     Reason.CHECKLIST_COMPLETE: ("Normal", False),
     Reason.DEFERRAL_EXPIRED: ("Warning", True),
 }
+ANNOUNCED = frozenset(_TYPES)
 
 
 def conditions(
@@ -80,7 +82,7 @@ def announcements(
         if condition.type == "Healing":
             continue  # what it holds is told by RemediationBlocked, what it does by its own Events
         old = known.get(condition.type)
-        type_, also_first = _ANNOUNCED.get(Reason(condition.reason), ("", False))
+        type_, also_first = _TYPES.get(Reason(condition.reason), ("", False))
         if old == condition.reason or not type_ or (old is None and not also_first):
             continue
         if condition.reason == Reason.CAPACITY_SUFFICIENT and old != Reason.CAPACITY_PRESSURE:
@@ -91,48 +93,46 @@ def announcements(
                 reason=Reason(condition.reason),
                 message=f"{condition.type}: {condition.message}",
                 type="Warning" if type_ == "Warning" else "Normal",
+                about=condition.type,
             )
         )
     return tuple(notices)
 
 
-# The verb that an Event's `action` field shows; all else is an observation.
-_ACTIONS = {
-    Reason.SCALING_UP: "Scale",
-    Reason.SCALING_DOWN: "Scale",
-    Reason.SCALED_DOWN: "Scale",
-    Reason.GATEWAY_UNHEALTHY: "Remediate",
-    Reason.GATEWAY_LEAVING: "Remediate",
-    Reason.GATEWAY_SURGED: "Remediate",
-    Reason.REMEDIATION_UNDONE: "Remediate",
-    Reason.REMEDIATION_FAILED: "Remediate",
-    Reason.GATEWAY_QUARANTINED: "Quarantine",
-    Reason.GATEWAY_DRAINING: "Drain",
-    Reason.GATEWAY_DRAINED: "Drain",
-    Reason.CONNECTIONS_CUT: "Drain",
-    Reason.GATEWAY_EVICTED: "Evict",
-    Reason.GATEWAY_DELETED: "Delete",
-    Reason.REBALANCING: "Rebalance",
-    Reason.REBALANCED: "Rebalance",
-    Reason.SCALE_RECOMMENDED: "Recommend",
-    Reason.REMEDIATION_RECOMMENDED: "Recommend",
-}
-
-
-def pending_events(
-    decision: str, notices: tuple[Notice, ...], at: datetime
-) -> tuple[PendingEvent, ...]:
-    """Return notices in the form that is kept in status until they are posted."""
-    return tuple(
-        notice.pending(decision, _ACTIONS.get(notice.reason, "Observe"), at, order)
-        for order, notice in enumerate(notices)
+def recorded(
+    snapshot: Snapshot,
+    decision: str,
+    after: ImChatClusterStatus,
+    verdicts: tuple[Verdict, ...],
+    notices: tuple[Notice, ...],
+) -> tuple[ImChatClusterStatus, tuple[Dropped, ...]]:
+    """Return a new status with conditions and the Events to post, and the Events it can't keep."""
+    before = snapshot.history
+    states = conditions(before.conditions, verdicts, snapshot.cluster.generation, snapshot.now)
+    announced = announcements(snapshot.cluster.subject, before.conditions, states)
+    waiting = tuple(e for e in before.pending_events if e.receipt not in snapshot.posted)
+    told = outbox(
+        Outbox(events=waiting, series=before.event_series),
+        decision,
+        (*announced, *notices),
+        snapshot.now,
     )
+    after = after.model_copy(update={"conditions": states, **told.fields})
+    return named(decision, before, worth_writing(snapshot, after)), told.dropped
+
+
+def named(
+    decision: str, before: ImChatClusterStatus, after: ImChatClusterStatus
+) -> ImChatClusterStatus:
+    """Return a status with the decision that it is of, unless it is the one that there is."""
+    return before if after == before else after.model_copy(update={"decision": decision})
 
 
 def worth_writing(snapshot: Snapshot, after: ImChatClusterStatus) -> ImChatClusterStatus:
     """Return the new status, or the old one where only figures moved since a moment ago."""
     before = snapshot.history
-    fresh_events = {e.name for e in after.pending_events} - {e.name for e in before.pending_events}
+    fresh_events = {e.receipt for e in after.pending_events}
+    fresh_events -= {e.receipt for e in before.pending_events}
     if fresh_events or _lasting(before) != _lasting(after):
         return after
     if before.observed_at is None:
@@ -165,7 +165,7 @@ def _figures(status: ImChatClusterStatus) -> tuple[object, ...]:
     return (
         tuple(c.message for c in status.conditions),
         tuple(s.last for s in status.streaks),
-        tuple(e.name for e in status.pending_events),
+        tuple(e.receipt for e in status.pending_events),
         status.peaks,
         tuple(load.percent for load in status.sizing.loads) if status.sizing else (),
     )

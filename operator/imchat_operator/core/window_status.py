@@ -7,8 +7,9 @@ from itertools import islice
 from imchat_operator.core.decision import Reason, Verdict, decision_id
 from imchat_operator.core.notices import effect_text, leads, remembered, told, unchecked
 from imchat_operator.core.openings import Invalid, Occurrence
+from imchat_operator.core.outbox import pending_events
 from imchat_operator.core.snapshot import Window
-from imchat_operator.core.status import announcements, conditions, pending_events
+from imchat_operator.core.status import announcements, conditions
 from imchat_operator.core.window_openings import declaration, is_approved, opened, utc
 from imchat_operator.models import (
     MaintenanceWindowStatus,
@@ -45,7 +46,7 @@ def window_status(
     Args:
         window: the window, with its status as last written.
         clusters: names of the ImChatClusters that it selects.
-        posted: names of pending Events known to be posted.
+        posted: receipts of pending Events known to be posted.
         now: the time.
     """
     found, before = _outlook(window, now), window.status
@@ -69,7 +70,7 @@ def window_status(
         *announcements(window.subject, before.conditions, states),
     )
     events = (
-        *(e for e in before.pending_events if e.name not in posted),
+        *(e for e in before.pending_events if e.receipt not in posted),
         *pending_events(decision_id(window.uid, now), notices, now),
     )
     return after.model_copy(update={"pending_events": events[-_MOST_PENDING:]})

@@ -19,7 +19,6 @@ from imchat_operator.models.cluster import (
     TargetRef,
 )
 from imchat_operator.models.cluster_status import (
-    MOST_PENDING,
     MOST_REMEDIATIONS,
     MOST_RESTARTS,
     MOST_SLOTS,
@@ -33,7 +32,6 @@ from imchat_operator.models.cluster_status import (
     LastResize,
     Pacing,
     Peak,
-    PendingEvent,
     Phase,
     Purpose,
     Recommendation,
@@ -45,6 +43,7 @@ from imchat_operator.models.cluster_status import (
     Suspect,
 )
 from imchat_operator.models.dependencies import Dependency, HttpProbe, MetricProbe, TcpProbe
+from imchat_operator.models.events import MOST_PENDING, MOST_SERIES, EventSeries, PendingEvent
 from imchat_operator.models.healing import Healing, HealingPause, Zombie
 from imchat_operator.models.metrics import Metrics, MetricsSource, PodMetrics, PrometheusMetrics
 from imchat_operator.models.scaling import (
@@ -100,6 +99,7 @@ __all__ = [
     "MOST_PENDING",
     "MOST_REMEDIATIONS",
     "MOST_RESTARTS",
+    "MOST_SERIES",
     "MOST_SLOTS",
     "MOST_STEPS",
     "MOST_SUSPECTS",
@@ -121,6 +121,7 @@ __all__ = [
     "Drain",
     "Draining",
     "Effect",
+    "EventSeries",
     "Exclusion",
     "Fallback",
     "FallbackBehavior",

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from imchat_operator.models.base import Condition, Model
+from imchat_operator.models.events import MOST_PENDING, MOST_SERIES, EventSeries, PendingEvent
 from imchat_operator.models.scaling import Direction
 from imchat_operator.models.sizing import Sizing
 from imchat_operator.models.window import WindowAction
@@ -199,26 +200,6 @@ class Storm(Model):
     over_at: Instant | None = Field(None, description="When it was over.")
 
 
-class PendingEvent(Model):
-    """An Event decided upon and not known to be posted: posted again after a restart.
-
-    Its name follows from its content, so that posting twice makes one.
-    """
-
-    name: str = Field(max_length=253, description="Name of the Event.")
-    kind: str = Field(max_length=63, description="Kind of what it is about.")
-    object: str = Field(max_length=253, description="Name of what it is about.")
-    uid: str = Field(max_length=64, description="Of what it is about.")
-    type: Literal["Normal", "Warning"] = Field(description="Whether it is a warning.")
-    reason: str = Field(max_length=64, description="Why, by the one list of reasons.")
-    action: str = Field(max_length=64, description="What is done.")
-    message: str = Field(max_length=1024, description="What happened, with its figures.")
-    at: Instant = Field(description="When it was decided.")
-    decision: str = Field("", max_length=32, description="The decision that it tells of.")
-
-
-# A pass has at most two Events for each drain, one for each streak, and a few of its own.
-MOST_PENDING = 96
 # Those that look ill for longest are kept; all of them count for the storm gate.
 MOST_SUSPECTS = 32
 # The latest ones; a back-off is counted from them.
@@ -284,4 +265,7 @@ class ImChatClusterStatus(Model):
     )
     pending_events: tuple[PendingEvent, ...] = Field(
         (), max_length=MOST_PENDING, description="Events to be posted."
+    )
+    event_series: tuple[EventSeries, ...] = Field(
+        (), max_length=MOST_SERIES, description="What an Event that repeats goes on from."
     )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from imchat_operator.models.base import Condition, Model
-from imchat_operator.models.cluster_status import PendingEvent
+from imchat_operator.models.events import PendingEvent
 from imchat_operator.units import Instant
 
 

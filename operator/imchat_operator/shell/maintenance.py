@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from imchat_operator.core.snapshot import Cluster, Window
 from imchat_operator.core.window_status import next_change, window_status
 from imchat_operator.models import GROUP, VERSION, matches
-from imchat_operator.shell import events
+from imchat_operator.shell.events import Recorder
 from imchat_operator.shell.gauges import GAUGES, window_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import Api, ApiError, FencedError, Json, Resource
@@ -44,7 +44,7 @@ class Windows:
         self._health = health
         self._on_change = on_change
         self._clusters = clusters
-        self._posted: dict[str, frozenset[str]] = {}
+        self._recorders: dict[str, Recorder] = {}
         self._bodies: dict[str, Json] = {}
         self._wake = asyncio.Event()
 
@@ -67,7 +67,7 @@ class Windows:
     def gone(self, uid: str) -> None:
         """Forget a window."""
         body = self._bodies.pop(uid, None)
-        self._posted.pop(uid, None)
+        self._recorders.pop(uid, None)
         GAUGES.forget(uid)
         if body is not None:
             self._on_change(body["metadata"]["namespace"])
@@ -132,8 +132,8 @@ class Windows:
         if found is None:
             return _LONGEST_PAUSE
         namespace, now = body["metadata"]["namespace"], datetime.now(UTC)
-        posted = self._posted.get(found.uid, frozenset())
-        after = window_status(found, self._clusters_of(namespace, found), posted, now)
+        recorder = self._recorders.setdefault(found.uid, Recorder(self._api, namespace))
+        after = window_status(found, self._clusters_of(namespace, found), recorder.posted, now)
         if after != found.status:
             full = {**body, "status": after.to_json(sparse=True)}
             written = await self._api.request("PUT", f"{path}/status", body=full)
@@ -141,8 +141,7 @@ class Windows:
         if found.uid in self._bodies:
             GAUGES.show_window(namespace, found, window_samples(after))
         # Promised first, then posted: a crash in between posts them again, under the same names.
-        due = [e for e in after.pending_events if e.name not in posted]
-        self._posted[found.uid] = await events.post(self._api, namespace, due)
+        await recorder.post(after.pending_events)
         if after.pending_events:
             return _SETTLING
         change = next_change(found, now)

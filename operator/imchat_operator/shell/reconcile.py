@@ -69,7 +69,7 @@ class ClusterLoop:
         self._counts = telemetry.ClusterCounts(self._namespace, body["metadata"]["name"])
         self._counted: ImChatClusterStatus | None = None
         self._outcomes: tuple[Outcome, ...] = ()
-        self._posted: frozenset[str] = frozenset()
+        self._events = events.Recorder(clients.api, self._namespace)
         self._failures = 0
 
     def changed(self, body: Json) -> None:
@@ -167,7 +167,7 @@ class ClusterLoop:
         try:
             with telemetry.stage("observe"):
                 observation = await self._observer.observe(
-                    body, windows, self._outcomes, self._posted
+                    body, windows, self._outcomes, self._events.posted
                 )
         except ValidationError as error:
             return await self._refused(body, error, is_leaving=is_leaving)
@@ -244,10 +244,8 @@ class ClusterLoop:
             full = {**body, "status": status.to_json(sparse=True)}
             body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
             _tell_changes(history, status)
-        due = [e for e in decision.status.pending_events if e.name not in self._posted]
-        posted = await events.post(self._api, self._namespace, due)
-        promised = {e.name for e in decision.status.pending_events}
-        self._posted = (self._posted | posted) & promised
+            events.count_dropped(decision.dropped)
+        await self._events.post(status.pending_events)
         return body
 
 

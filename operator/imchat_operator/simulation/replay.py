@@ -117,7 +117,7 @@ def _snapshot(
         gateways=tuple(_gateway(pod, fleet.conditions.capacity) for pod in fleet.pods),
         windows=policy.windows,
         outcomes=outcomes,
-        posted=frozenset(event.name for event in status.pending_events),
+        posted=frozenset(event.receipt for event in status.pending_events),
     )
 
 
