@@ -163,6 +163,14 @@ RECORDED = [(1, notice.message) for notice in FLOOD[:BURST]]
             id="a series goes on for all that, and says so too",
         ),
         pytest.param(
+            [
+                *((n, FLOOD[n]) for n in range(BURST + 1)),
+                *((n, FLOOD[BURST - 1]) for n in (20, 21)),
+            ],
+            [*RECORDED[:-1], (3, "cause j")],
+            id="and says it once, too",
+        ),
+        pytest.param(
             [*((n, FLOOD[n]) for n in range(BURST + 1)), (20, about("a")), (21, about("b"))],
             [*RECORDED, (1, STORM.message), (1, STORM.message)],
             id="no gateway suffers from another",
