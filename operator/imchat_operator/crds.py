@@ -36,6 +36,7 @@ _KEPT = (
     "maximum",
     "minItems",
     "maxItems",
+    "maxProperties",
     "required",
     "description",
     "default",

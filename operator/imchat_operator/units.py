@@ -144,7 +144,8 @@ Instant = Annotated[
     datetime,
     AfterValidator(_aware),
     PlainSerializer(instant_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    # The format alone lets a fraction of a second have any number of digits.
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
 ]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Quantity = Annotated[

@@ -1,7 +1,7 @@
 """ImChatCluster, status: what the operator knows and has under way, bounded in size."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -87,7 +87,7 @@ class Drain(Model):
     )
     silent_since: Instant | None = Field(None, description="Since when it does not answer.")
     blocked: str = Field("", max_length=512, description="What holds the removal up.")
-    tried: tuple[str, ...] = Field(
+    tried: tuple[Annotated[str, Field(max_length=256)], ...] = Field(
         (), max_length=8, description="Steps of the ladder that did not help, in their order."
     )
     attempt: int = Field(1, ge=1, description="Repairs in this place, this one included.")

@@ -24,11 +24,13 @@ class PodMetrics(Model):
     connections: str = Field(
         "imchat_gateway_connections",
         max_length=128,
+        pattern="^[a-zA-Z_:][a-zA-Z0-9_:]*$",
         description="Gauge with the client connections that a gateway holds.",
     )
     max_connections: str = Field(
         "imchat_gateway_connections_max",
         max_length=128,
+        pattern="^[a-zA-Z_:][a-zA-Z0-9_:]*$",
         description="Gauge with the most client connections that a gateway accepts.",
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -55,10 +56,25 @@ class NoticePolicy(StrEnum):
     REQUIRE = "Require"
 
 
+_LONGEST_KEY = 317  # a prefix of 253, a slash, a name of 63
+_Key = Annotated[str, Field(max_length=_LONGEST_KEY)]
+_Value = Annotated[str, Field(max_length=63)]
+
+
 class ClusterSelector(Model):
     """Which ImChatClusters of the namespace are meant."""
 
-    match_labels: dict[str, str] = Field({}, description="Labels that a cluster must have.")
+    match_labels: dict[_Key, _Value] = Field(
+        {},
+        max_length=16,
+        description="Labels that a cluster must have.",
+        json_schema_extra=validations(
+            {
+                "rule": f"self.all(key, size(key) <= {_LONGEST_KEY})",
+                "message": f"a label's name has at most {_LONGEST_KEY} characters",
+            }
+        ),
+    )
 
 
 class Approval(Model):
