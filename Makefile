@@ -7,6 +7,9 @@ READY := $(VENV)/.installed
 JOBS ?= 2
 # Plays cases beside the real controller's clock, and wants the machine for itself.
 REAL_TIME := e2e/suite/test_hpa_conformance.py
+# What the image is built from.
+PINS := operator/requirements.txt
+DATABASE := https://pypi.org/pypi/kopf/1.45.2/json
 
 # What the suites leave of what operators asked the API server for.
 RIGHTS := dist/rights
@@ -73,6 +76,31 @@ docs: $(READY) ## Links, manifests, reference and reasons of every page: fails o
 .PHONY: chart
 chart: crds ## Write what is made of crds/, policies/ and the chart: its copies, and config/
 	$(BIN)/python -m installation
+
+.PHONY: lock
+lock: $(READY) ## Pin all dependencies by hash: uv.lock, and operator/requirements.txt for the image
+	$(BIN)/uv lock --no-config --default-index https://pypi.org/simple
+	$(BIN)/uv export --no-config --locked --quiet --no-emit-project --no-header --no-annotate \
+		--default-index https://pypi.org/simple --output-file $(PINS)
+
+.PHONY: locked
+locked: ## The virtual environment with just what uv.lock pins, checked by hash, as CI has it
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --no-config --locked --quiet --extra dev --inexact
+	@touch $(READY)
+
+.PHONY: audit
+audit: $(READY) ## Known vulnerabilities of what the image has in it, if their database can be reached
+	@if $(BIN)/python -c 'from urllib.request import urlopen; urlopen("$(DATABASE)", timeout=20)' 2> /dev/null; \
+	then $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $(PINS); \
+	else echo "skipped: $(DATABASE), the database of vulnerabilities, can't be reached"; fi
+
+.PHONY: sbom
+sbom: $(READY) ## What the image has in it, as CycloneDX: dist/sbom.cdx.json
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate \
+		--output-format JSON --output-file dist/sbom.cdx.json $(PINS)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches of tools
