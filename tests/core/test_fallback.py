@@ -57,7 +57,7 @@ def test_blindness_begins_with_the_first_unknown_sample_and_never_in_the_future(
 SILENCE = tuple(gateway(name, Unreadable(why="answered HTTP 500")) for name in "abcd")
 AT_LEAST_SIX = policy(fallback={"replicas": 6})
 HOLD = policy(fallback={"behavior": "CurrentReplicas"})
-WHY = "0 of 4 gateways report their connections, 80% are needed"
+WHY = "0 of 4 gateways report their connections, 80% are needed; a: answered HTTP 500"
 
 
 def blind(second: float, *, fallback: bool = False, **fields: Any) -> Decision:

@@ -20,7 +20,7 @@ from tests.core.fleet import (
 from tests.core.signals import figure, figures, load, measured, partly
 
 from imchat_operator.core.load import Load, Unknown, Utilization, highest, rotation, utilizations
-from imchat_operator.core.snapshot import Gateway, Measured, Reported, Unmeasured
+from imchat_operator.core.snapshot import Gateway, Measured, Reported, Unmeasured, Unreadable
 from imchat_operator.models import Phase, Purpose
 
 TOO_FEW = Unknown(why="3 of 4 gateways report their connections, 80% are needed")
@@ -55,6 +55,11 @@ def told(values: dict[str, int], **fields: Any) -> Utilization:
             (*gateways("abc", 300), gateway("d", SILENT)),
             TOO_FEW,
             id="one of four silent is one too many",
+        ),
+        pytest.param(
+            (*gateways("abc", 300), gateway("d", Unreadable(why="answered HTTP 404"))),
+            Unknown(why=f"{TOO_FEW.why}; d: answered HTTP 404"),
+            id="one whose figures can't be read says why",
         ),
         pytest.param(
             (*gateways("abc", 300), gateway("d", NOT_ASKED)),

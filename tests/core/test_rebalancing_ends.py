@@ -226,7 +226,8 @@ def test_a_rebalance_is_over_with_its_last_donor() -> None:
         ),
         pytest.param(
             {"gateways": (SHEDS, *gateways("bc"), gateway("d", Unreadable(why="404")))},
-            "the load is not known: 3 of 4 gateways report their connections, 80% are needed",
+            "the load is not known: 3 of 4 gateways report their connections, 80% are needed; "
+            "d: 404",
             id="a load that is unknown",
         ),
         pytest.param(

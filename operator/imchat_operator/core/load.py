@@ -20,6 +20,7 @@ from imchat_operator.core.snapshot import (
     Reported,
     Snapshot,
     Unmeasured,
+    Unreadable,
 )
 from imchat_operator.models import Drain, Metrics, MetricsSource, Purpose, Signal, SignalType
 from imchat_operator.units import duration_text
@@ -221,7 +222,10 @@ def _utilization(
     by_uid = {f.uid: f for f in measurement.figures if f.at >= oldest}
     inside = [by_uid[g.uid] for g in bearing if g.uid in by_uid]
     if len(inside) * 100 < policy.coverage * len(bearing):
-        return Unknown(why=_uncovered(measurement, len(inside), len(bearing), policy))
+        untold = (g for g in bearing if g.uid not in by_uid)
+        unread = (_unread(g) for g in untold if policy.source is MetricsSource.PODS)
+        why = _uncovered(measurement, len(inside), len(bearing), policy)
+        return Unknown(why=why + next(filter(None, unread), ""))
     capacity = sum(f.capacity for f in inside) / len(inside)
     if capacity <= 0:
         return Unknown(why=f"{name}: the gateways report a maximum of 0")
@@ -245,6 +249,13 @@ def _utilization(
         figures=tuple(inside),
         base=measurement.base,
     )
+
+
+def _unread(gateway: Gateway) -> str:
+    """Return what is wrong with a gateway's figures, as an example; nothing if it gives none."""
+    if not isinstance(gateway.reading, Unreadable):
+        return ""
+    return f"; {gateway.name}: {gateway.reading.why}"
 
 
 def _uncovered(measurement: Measured, reporting: int, expected: int, policy: Metrics) -> str:
