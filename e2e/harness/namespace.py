@@ -221,14 +221,16 @@ class Namespace:
         assert found is not None, f"there is no pod {pod}"
         return f"http://{found['status']['podIP']}:{_GATEWAY_PORT}/{path}"
 
-    def wait_until(self, what: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+    def wait_until(
+        self, what: Callable[[], T | None], *, seconds: float = 30.0, tick: float = 0.1
+    ) -> T:
         """Wait until a call gives something true, and return it; fail with the status after that.
 
         Raises:
             AssertionError: it was not so in time.
         """
         try:
-            return wait_for(what, seconds=seconds)
+            return wait_for(what, seconds=seconds, tick=tick)
         except TimeoutError as error:
             story = [f"{e['reason']}: {e['note']}" for e in self.events()]
             told = yaml.safe_dump(self.status(), sort_keys=False)

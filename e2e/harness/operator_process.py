@@ -32,6 +32,7 @@ class OperatorProcess:
         namespace: str,
         log: Path,
         environment: Mapping[str, str] = MappingProxyType({}),
+        own_kubeconfig: Path | None = None,
     ) -> None:
         self._kubeconfig = kubeconfig
         self._namespace = namespace
@@ -39,7 +40,7 @@ class OperatorProcess:
         self._environment = environment
         self._health_port = 0
         self._metrics_port = 0
-        self._own_kubeconfig: Path | None = None
+        self._own_kubeconfig = own_kubeconfig
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -67,6 +68,7 @@ class OperatorProcess:
             self._own_kubeconfig = self._granted()
         environment = {
             **os.environ,
+            "IMCHAT_GATEWAY_NETWORKS": "127.0.0.0/8",  # where the loopback node has its pods
             **self._environment,
             "KUBECONFIG": str(self._own_kubeconfig),
             "IMCHAT_NAMESPACES": self._namespace,

@@ -111,7 +111,10 @@ def test_a_named_query_is_a_signal_of_its_own(
 def test_a_source_that_the_administrator_did_not_name_is_none(namespace: Namespace) -> None:
     namespace.apply(gateways(replicas=2), _by_prometheus())
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 2)
-    message = "connections: the operator's configuration has no Prometheus 'main' (it has none)"
+    message = (
+        "connections: the operator's configuration has no Prometheus 'main' for this namespace "
+        "(it has none)"
+    )
     namespace.wait_until(lambda: _metrics(namespace, "False") == message)
 
 
