@@ -24,8 +24,9 @@ from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.handlers import REGISTRY
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import Api, ApiError, configured
+from imchat_operator.shell.kube import Api, ApiError
 from imchat_operator.shell.leadership import LEADING, Leadership, Mandate, Unopposed
+from imchat_operator.shell.login import configured
 from imchat_operator.shell.observe import Clients
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.supervisor import Supervisor
@@ -99,11 +100,17 @@ async def _serve(
     servers = {server.name: server for server in settings.prometheus}
     async with (
         Api.session(configuration, lambda: mandate.is_held) as api,
-        Gateways() as gateways,
+        Gateways(settings.gateways) as gateways,
         Prometheus(servers) as prometheus,
     ):
         audit = AuditFile(Path(settings.audit_log)) if settings.audit_log else None
-        clients = Clients(api=api, gateways=gateways, prometheus=prometheus, audit=audit)
+        clients = Clients(
+            api=api,
+            gateways=gateways,
+            prometheus=prometheus,
+            networks=settings.gateway_networks,
+            audit=audit,
+        )
         async with Supervisor(clients, settings, mandate, health) as supervisor:
             ready = asyncio.create_task(_announced(supervisor, health))
             await kopf.operator(

@@ -6,6 +6,7 @@ A ValueError names the variable and what to do.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -30,23 +31,46 @@ def _address(url: str) -> str:
     return url
 
 
-class PrometheusServer(BaseModel):
-    """A Prometheus that ImChatClusters may name as their source."""
-
+class _Entry(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
     )
+
+
+class PrometheusServer(_Entry):
+    """A Prometheus that ImChatClusters may name as their source.
+
+    Attributes:
+        namespaces: whose ImChatClusters may; empty for all. Who may ask it, may read it.
+    """
 
     name: str = Field(min_length=1, max_length=63)
     url: Annotated[str, AfterValidator(_address)]
     token_file: str = ""
     ca_file: str = ""
+    namespaces: tuple[str, ...] = ()
+
+
+class GatewayAccess(_Entry):
+    """How the gateways of a namespace are asked, where that is not plain HTTP.
+
+    Attributes:
+        ca_file: the authority that their certificates are from.
+        server_name: the name that their certificates are for.
+        token_file: what they are shown; empty for nothing.
+    """
+
+    namespace: str = Field(min_length=1, max_length=63)
+    ca_file: str = Field(min_length=1)
+    server_name: str = Field(min_length=1)
+    token_file: str = ""
 
 
 class _MetricSources(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prometheus: tuple[PrometheusServer, ...] = ()
+    gateways: tuple[GatewayAccess, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +88,8 @@ class Settings:
         lease: namespace and name of the Lease by which replicas elect their leader; empty where
             the operator is the only one.
         identity: what this replica is called in it.
+        gateways: how gateways are asked, in namespaces where that is not plain HTTP.
+        gateway_networks: where gateways may be; empty for wherever pods can.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -75,6 +101,8 @@ class Settings:
     prometheus: tuple[PrometheusServer, ...] = ()
     lease: tuple[str, str] | None = None
     identity: str = ""
+    gateways: tuple[GatewayAccess, ...] = ()
+    gateway_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -88,6 +116,7 @@ class Settings:
         if log_format not in {"text", "json"}:
             raise ValueError(f"IMCHAT_LOG_FORMAT is {log_format!r}: set it to text or json")
         names = environment.get("IMCHAT_NAMESPACES", "").split(",")
+        sources = _sources(environment.get("IMCHAT_METRIC_SOURCES", ""))
         return cls(
             namespaces=tuple(name.strip() for name in names if name.strip()),
             address=environment.get("IMCHAT_ADDRESS", default.address),
@@ -95,7 +124,9 @@ class Settings:
             health_port=_port(environment, "IMCHAT_HEALTH_PORT", default.health_port),
             log_format=log_format,
             audit_log=_file(environment.get("IMCHAT_AUDIT_LOG", default.audit_log)),
-            prometheus=_prometheus(environment.get("IMCHAT_METRIC_SOURCES", "")),
+            prometheus=sources.prometheus,
+            gateways=sources.gateways,
+            gateway_networks=_networks(environment.get("IMCHAT_GATEWAY_NETWORKS", "")),
             lease=_lease(environment.get("IMCHAT_LEASE", "")),
             identity=environment.get("IMCHAT_IDENTITY", default.identity),
         )
@@ -113,12 +144,12 @@ def _lease(text: str) -> tuple[str, str] | None:
     return namespace, name
 
 
-def _prometheus(path: str) -> tuple[PrometheusServer, ...]:
+def _sources(path: str) -> _MetricSources:
     if not path:
-        return ()
+        return _MetricSources()
     try:
         text = Path(path).read_text(encoding="utf-8")
-        found = _MetricSources.model_validate(yaml.safe_load(text) or {}).prometheus
+        found = _MetricSources.model_validate(yaml.safe_load(text) or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise ValueError(f"IMCHAT_METRIC_SOURCES: {path} can't be read: {why}") from error
@@ -127,11 +158,8 @@ def _prometheus(path: str) -> tuple[PrometheusServer, ...]:
         field = ".".join(str(part) for part in fault["loc"]) or "the whole file"
         why = fault["msg"].removeprefix("Value error, ")
         raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {field}: {why}") from error
-    names = [server.name for server in found]
-    twice = [f"prometheus.{n}.name" for n, name in enumerate(names) if name in names[:n]]
-    if twice:
-        why = "another server has this name, choose one of its own"
-        raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {twice[0]}: {why}")
+    _unique(path, "prometheus", "name", "server", [s.name for s in found.prometheus])
+    _unique(path, "gateways", "namespace", "entry", [g.namespace for g in found.gateways])
     return found
 
 
@@ -143,6 +171,22 @@ def _file(path: str) -> str:
             f"IMCHAT_AUDIT_LOG: there is no directory {folder}: make it, or correct the path"
         )
     return path
+
+
+def _unique(path: str, field: str, key: str, what: str, names: list[str]) -> None:
+    twice = [f"{field}.{n}.{key}" for n, name in enumerate(names) if name in names[:n]]
+    if twice:
+        why = f"another {what} has this {key}, choose one of its own"
+        raise ValueError(f"IMCHAT_METRIC_SOURCES: {path}: {twice[0]}: {why}")
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(
+            f"IMCHAT_GATEWAY_NETWORKS: {error}: write networks like 10.0.0.0/8,fd00::/8"
+        ) from error
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

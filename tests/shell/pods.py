@@ -18,6 +18,7 @@ def pod(name: str, **fields: Any) -> Pod:
         "uid": f"uid-{name}",
         "node": "node-1",
         "address": "127.0.0.9",
+        "ports": (8080,),
         "created_at": NOON,
         "phase": "Running",
         "running": True,

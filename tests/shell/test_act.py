@@ -23,7 +23,8 @@ from imchat_operator.core.decision import (
     StartDrain,
 )
 from imchat_operator.shell.act import Actor
-from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.kube import Api
 
 POD = "/api/v1/namespaces/chat/pods/gateway-a"

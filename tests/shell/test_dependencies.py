@@ -229,7 +229,7 @@ async def test_a_service_that_can_not_be_asked_is_unknown_with_what_to_do(
     [
         pytest.param(body({"message": "etcd"}, 500), "refused (etcd)", id="in trouble"),
         pytest.param(text("x" * 500, 502), f"refused ({'x' * 151}", id="a long excuse, cut"),
-        pytest.param(text("odd"), "does not answer (ContentTypeError)", id="no JSON"),
+        pytest.param(text("odd"), "refused (answered with no JSON)", id="no JSON"),
         pytest.param(hung, "did not answer within 0.25s", id="silent"),
     ],
 )
@@ -265,7 +265,7 @@ async def test_a_metric_is_judged_by_its_values(source: Answer, expected: Verdic
 
 
 async def test_a_source_that_can_not_be_asked_makes_a_metric_unknown() -> None:
-    why = "the operator's configuration has no Prometheus 'other' (it has main)"
+    why = "the operator's configuration has no Prometheus 'other' for this namespace (it has main)"
     assert await verdict(metric("other"), hung) == (None, why)
     why = "Prometheus main did not answer within 0.25s"
     assert await verdict(metric(), hung, within=_HASTE) == (None, why)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,8 @@ from aiohttp import web
 from imchat_operator.core.decision import StartDrain
 from imchat_operator.core.snapshot import Reported, Silent, Unreadable
 from imchat_operator.models import Metrics
-from imchat_operator.shell.gateway import Address, Gateways, RefusedError
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import Gateways, RefusedError
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 METRICS = Metrics.model_validate({"timeout": "30s"})
@@ -250,3 +251,37 @@ async def test_a_gateway_that_does_not_agree_refuses(server: Server, gateways: G
 )
 def test_an_address_becomes_a_url(host: str, url: str) -> None:
     assert Address(host=host, port=8080).url("/drain") == url
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("imchat_gateway_connections 1\n" * 30_000, id="very many values"),
+        pytest.param(
+            'imchat_gateway_connections{a="' + '\\"' * 200_000 + '"} 1\n', id="a label without end"
+        ),
+    ],
+)
+async def test_figures_that_would_take_long_to_read_are_not_read(
+    server: Server, gateways: Gateways, content: str
+) -> None:
+    server.answer = text(content)
+    assert (await gateways.scrape(server.address, METRICS)).reading == Unreadable(
+        why="its metrics have more than 16384 bytes of these names"
+    )
+
+
+async def test_names_that_begin_alike_cost_nothing(server: Server, gateways: Gateways) -> None:
+    more = "".join(f"imchat_gateway_connections_{n} 1\n" for n in range(20_000))
+    server.answer = text(more + FIGURES)
+    assert (await gateways.scrape(server.address, METRICS)).reading == Reported(
+        connections=12, capacity=1000
+    )
+
+
+async def test_a_refused_address_is_sent_nothing(server: Server, gateways: Gateways) -> None:
+    refused = replace(server.address, refused="not asked: it is the metadata service's")
+    assert (await gateways.scrape(refused, METRICS)).reading == Unreadable(why=refused.refused)
+    with pytest.raises(RefusedError, match="metadata service"):
+        await gateways.cancel_drain(refused)
+    assert server.asked == []

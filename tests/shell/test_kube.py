@@ -7,7 +7,7 @@ from kubernetes.aio import client
 from tests.shell.apiserver import ApiServer, Reply, refused, session_with
 from tests.shell.serving import served, text
 
-from imchat_operator.shell.kube import Api, ApiError, FencedError
+from imchat_operator.shell.kube import Api, ApiError, FencedError, Resource
 
 
 async def refusal(reply: Reply) -> ApiError:
@@ -80,3 +80,37 @@ async def test_a_replica_that_leads_no_more_reads_and_writes_nothing(method: str
             await api.request(method, "/it")
         await api.request("GET", "/it")
     assert server.requests == [f"{method} /it", "GET /it"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("x/../../../another/deployments/victim", id="a way up"),
+        pytest.param("x?dryRun=All", id="a query"),
+        pytest.param("x#y", id="a fragment"),
+        pytest.param("x%2f..%2f..", id="a way up, encoded"),
+        pytest.param("x\\..\\..", id="a way up with the other slash"),
+        pytest.param("x y\t", id="blanks"),
+    ],
+)
+async def test_a_name_is_one_segment_of_the_path_whatever_it_says(name: str) -> None:
+    server = ApiServer()
+    path = Resource(group="apps", version="v1", plural="deployments").path("mine", name, "scale")
+    async with session_with(server) as api:
+        with pytest.raises(ApiError, match="not found"):
+            await api.request("GET", path)
+    # The server decodes: it is asked for just that name.
+    assert server.requests == [f"GET /apis/apps/v1/namespaces/mine/deployments/{name}/scale"]
+
+
+@pytest.mark.parametrize("name", ["..", "."])
+def test_a_name_that_leads_elsewhere_is_no_path(name: str) -> None:
+    with pytest.raises(ValueError, match="is no path: names are not empty"):
+        Resource(group="apps", version="v1", plural="deployments").path("mine", name, "scale")
+
+
+async def test_a_kind_is_looked_for_in_its_own_group_only() -> None:
+    server = ApiServer()
+    async with session_with(server) as api:
+        assert await api.resource("apps/v1/../../../api/v1", "Secret") is None
+    assert server.requests == ["GET /apis/apps/v1/../../../api/v1"]

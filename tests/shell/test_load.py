@@ -15,7 +15,8 @@ from tests.shell.serving import served, vector
 
 from imchat_operator.core.snapshot import Measured, NotAsked, Reported, Silent, Unreadable
 from imchat_operator.settings import PrometheusServer
-from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.load import LoadSource, Sample
 from imchat_operator.shell.prometheus import Prometheus

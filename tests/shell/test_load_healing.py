@@ -12,7 +12,8 @@ from tests.core.fleet import NOON, at, spec
 from tests.shell.serving import served, text
 
 from imchat_operator.core.snapshot import NotAsked, Reading, Reported, Silent, Unreadable
-from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.load import LoadSource
 from imchat_operator.shell.prometheus import Prometheus

@@ -65,6 +65,7 @@ def kept(**fields: Any) -> Pod:
         "uid": "uid-x",
         "node": "node-1",
         "address": "127.0.0.9",
+        "ports": (),
         "created_at": NOON,
         "phase": "Running",
         "running": True,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -32,8 +33,11 @@ FIGURES = "imchat_gateway_connections 300\nimchat_gateway_connections_max 1000\n
 DATABASE = {"name": "database", "tcp": {"service": "db", "port": 5432}}
 
 
-def pod(name: str, version: str = "5", node: str = "node-1", **meta: Any) -> dict[str, Any]:
+def pod(
+    name: str, version: str = "5", node: str = "node-1", port: int | None = None, **meta: Any
+) -> dict[str, Any]:
     """Return a running pod as the API server gives it, with an address on loopback."""
+    containers = [{"ports": [{"containerPort": port}]}] if port else []
     return {
         "metadata": {
             "namespace": "chat",
@@ -43,7 +47,7 @@ def pod(name: str, version: str = "5", node: str = "node-1", **meta: Any) -> dic
             "resourceVersion": version,
             **meta,
         },
-        "spec": {"nodeName": node} if node else {},
+        "spec": {"containers": containers, **({"nodeName": node} if node else {})},
         "status": {
             "phase": "Running",
             "podIP": "127.0.0.1",
@@ -88,7 +92,11 @@ async def observing(
     ):
         nodes = Reflector(api, "/api/v1/nodes", project=node, on_change=lambda: None)
         task = asyncio.create_task(nodes.run())
-        clients = Clients(api=api, gateways=gateways, prometheus=prometheus)
+        pods = server.replies.get(f"GET {PODS}", listed())
+        for found in pods.body["items"]:
+            found["spec"]["containers"] += [{"ports": [{"containerPort": port}]}]
+        networks = (ip_network("127.0.0.0/8"),)
+        clients = Clients(api=api, gateways=gateways, prometheus=prometheus, networks=networks)
         observer = Observer(clients, nodes, "chat", on_change)
 
         async def observe(**spec: Any) -> Snapshot:
@@ -129,7 +137,7 @@ async def figures(_: web.Request) -> web.StreamResponse:
 
 async def test_a_snapshot_has_gateways_with_their_nodes_and_what_they_need() -> None:
     server = server_with(pod("a"), pod("b", node="node-2"), pod("c", node=""))
-    one = "/api/v1/nodes?fieldSelector=metadata.name%3Dnode-2&limit=500"
+    one = "/api/v1/nodes?fieldSelector=metadata.name%3Dnode-2&limit=100"
     server.replies[f"GET {one}"] = listed()
     async with observing(server, figures) as observe:
         snapshot = await observe(dependencies=[DATABASE])
@@ -144,7 +152,7 @@ async def test_a_snapshot_has_gateways_with_their_nodes_and_what_they_need() -> 
 
 
 async def test_a_lease_of_a_silent_gateways_node_is_looked_at() -> None:
-    server = server_with(pod("a"))
+    server = server_with(pod("a", port=9))
     async with observing(server, figures) as observe:
         snapshot = await observe(gatewayPort=9)
     (gateway,) = snapshot.gateways
@@ -163,11 +171,13 @@ async def test_a_gateway_has_its_newest_version_unless_more_has_changed_since() 
     server.events[PODS] = asyncio.Queue()
     asked, changed = asyncio.Event(), asyncio.Event()
 
-    async def meanwhile(_: web.Request) -> web.StreamResponse:
+    async def meanwhile(request: web.Request) -> web.StreamResponse:
         """Answer once both pods have a new version, and the second one a finalizer."""
         if not asked.is_set():
             asked.set()
-            for found in (pod("a", "6"), pod("b", "7", finalizers=["example.dev/keep"])):
+            port = request.url.port
+            kept = pod("b", "7", port=port, finalizers=["example.dev/keep"])
+            for found in (pod("a", "6", port=port), kept):
                 server.events[PODS].put_nowait({"type": "MODIFIED", "object": found})
         await changed.wait()
         return web.Response(text=FIGURES)

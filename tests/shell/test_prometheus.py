@@ -271,7 +271,9 @@ async def test_a_server_that_is_no_http_server_is_said_in_one_short_line() -> No
 
 
 async def test_a_name_that_nobody_configured_is_told_apart(server: Server) -> None:
-    sentence = "the operator's configuration has no Prometheus 'other' (it has main)"
+    sentence = (
+        "the operator's configuration has no Prometheus 'other' for this namespace (it has main)"
+    )
     with pytest.raises(NoFiguresError, match=f"^{re.escape(sentence)}$"):
         await told(server.url, name="other")
     assert not server.asked

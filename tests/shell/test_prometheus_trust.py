@@ -1,17 +1,13 @@
 """With which token a Prometheus is asked, and which certificate it must show."""
 
 import re
-import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+import traceback
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.shell.certificates import self_signed
 from tests.shell.serving import body, served, vector
 
 from imchat_operator.settings import PrometheusServer
@@ -69,15 +65,17 @@ async def test_a_file_that_holds_no_token_is_refused_without_showing_it(
     ):
         with pytest.raises(NoFiguresError) as caught:
             await told(client)
-    assert str(caught.value) == "the token file of Prometheus main holds no token"
-    assert caught.value.__cause__ is None
-    assert _SECRET not in repr(caught.value.__context__)
+    why = f"Prometheus main is not asked: the token file holds no token: {token}"
+    assert str(caught.value) == why
+    assert _SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     token = tmp_path / "token"
     async with Prometheus(configured(9, token_file=token)) as client:
-        sentence = f"the token file of Prometheus main: .*No such file.*{re.escape(str(token))}"
+        sentence = (
+            f"Prometheus main is not asked: the token file .*No such file.*{re.escape(str(token))}"
+        )
         with pytest.raises(NoFiguresError, match=sentence):
             await told(client)
 
@@ -102,36 +100,6 @@ async def test_no_error_tells_the_token(tmp_path: Path, status: int) -> None:
     for error in (answered.value, unanswered.value):
         assert _SECRET not in str(error)
         assert _SECRET not in repr(error.__cause__)
-
-
-def self_signed(folder: Path, address: str) -> tuple[ssl.SSLContext, Path]:
-    """Return how to serve as this address, and the file with the certificate that proves it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "prometheus")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "ca.crt", folder / "tls.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, private)
-    return context, certificate
 
 
 async def test_a_certificate_of_the_ca_file_is_believed(tmp_path: Path) -> None:
@@ -181,5 +149,5 @@ async def test_a_ca_file_that_can_not_be_used_is_said(tmp_path: Path, content: s
     if content is not None:
         ca.write_text(content)
     async with Prometheus(configured(9, scheme="https", ca_file=ca)) as client:
-        with pytest.raises(NoFiguresError, match=r"^the CA file of Prometheus main: "):
+        with pytest.raises(NoFiguresError, match=r"^Prometheus main is not asked: the CA file "):
             await told(client)

@@ -240,5 +240,5 @@ async def test_without_a_gateway_nothing_is_asked() -> None:
 async def test_a_source_that_nobody_configured_measures_nothing() -> None:
     question = asked("Prometheus", CPU, prometheus={"name": "other"})
     (found,) = await measured(question, Server({}))
-    why = "the operator's configuration has no Prometheus 'other' (it has main)"
+    why = "the operator's configuration has no Prometheus 'other' for this namespace (it has main)"
     assert found == Unmeasured(signal="cpu", why=why)

@@ -133,7 +133,7 @@ _NO_LIST = "metrics.k8s.io answered with no list of pod metrics"
         ),
         pytest.param(
             text("<html>"),
-            "metrics.k8s.io does not answer (ContentTypeError)",
+            "metrics.k8s.io refused (answered with no JSON): is a metrics server installed?",
             id="it is something else",
         ),
         pytest.param(body({"kind": "Status"}), _NO_LIST, id="no list"),

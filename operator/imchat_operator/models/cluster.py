@@ -17,9 +17,24 @@ READINESS_GATE = "imchat.dev/accepting-connections"
 class TargetRef(Model):
     """The workload that runs the gateways, in the same namespace."""
 
-    api_version: str = Field("apps/v1", max_length=128, description="API group and version.")
-    kind: str = Field("Deployment", max_length=63, description="Any kind with a scale subresource.")
-    name: str = Field(min_length=1, max_length=253, description="Name of the workload.")
+    api_version: str = Field(
+        "apps/v1",
+        max_length=128,
+        pattern="^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z]([-a-z0-9]*[a-z0-9])?$",
+        description="API group and version.",
+    )
+    kind: str = Field(
+        "Deployment",
+        max_length=63,
+        pattern="^[A-Za-z][A-Za-z0-9]*$",
+        description="Any kind with a scale subresource.",
+    )
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        description="Name of the workload.",
+    )
 
 
 class Draining(Model):

@@ -24,7 +24,8 @@ from imchat_operator.core.decision import (
 from imchat_operator.core.ownership import OURSELVES
 from imchat_operator.models import READINESS_GATE, RELEASED
 from imchat_operator.shell import eviction
-from imchat_operator.shell.gateway import Address, Gateways, RefusedError
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import Gateways, RefusedError
 from imchat_operator.shell.kube import (
     MERGE_PATCH,
     PODS,

@@ -19,7 +19,7 @@ import aiohttp
 from imchat_operator.core.snapshot import DependencyState
 from imchat_operator.http_session import HttpSession
 from imchat_operator.models import Dependency, HttpProbe, MetricProbe, TcpProbe
-from imchat_operator.shell.gateway import Address
+from imchat_operator.shell.addresses import Address
 from imchat_operator.shell.kube import Api, ApiError, Json, Resource
 from imchat_operator.shell.prometheus import NoFiguresError, Prometheus
 
@@ -169,7 +169,9 @@ class Dependencies:
     async def _query(self, probe: MetricProbe) -> None:
         within = timedelta(seconds=self._seconds)
         try:
-            values = await self._prometheus.values(probe.source, probe.query, within=within)
+            values = await self._prometheus.values(
+                probe.source, probe.query, self._namespace, within=within
+            )
         except NoFiguresError as error:
             raise _UnknownError(str(error)) from error
         if not values:

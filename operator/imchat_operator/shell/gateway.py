@@ -1,11 +1,14 @@
 """The gateways' own HTTP endpoints: metrics and drain. See docs/gateway-contract.md.
 
-A gateway is asked at its pod's address only, redirects are not followed, and answers are limited
-in size and time, so that a broken one costs no more than its time-out.
+A gateway is asked at its pod's address only (shell/addresses.py), redirects are not followed, and
+answers are limited in size and time, so that a broken one costs no more than its time-out. Where
+the administrator gave a namespace an authority, its gateways are asked over TLS, and only those
+that prove their name are shown the token.
 """
 
+import ssl
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,25 +20,18 @@ from imchat_operator.core.decision import StartDrain
 from imchat_operator.core.snapshot import Reported, Silent, Unreadable
 from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.models import Metrics
+from imchat_operator.settings import GatewayAccess
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.credentials import CredentialsError, token_of, trust_in
 
 _LARGEST_ANSWER = 1 << 20
+# Of the metrics that are asked for: a few values each. Parsing takes a second for each megabyte,
+# during which nobody else is served.
+_LARGEST_FIGURES = 1 << 14
 _LONGEST_REASON = 200
 _DRAIN_TIMEOUT = 5.0
 _DRAINING = "imchat_gateway_draining"
 ACCEPTED = "imchat_gateway_connections_accepted_total"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a gateway answers."""
-
-    host: str
-    port: int
-
-    def url(self, path: str) -> str:
-        """Return the URL of a path; IPv6 addresses are bracketed."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +54,15 @@ class UnansweredError(RefusedError):
 class Gateways(HttpSession):
     """Client of all gateways; an async context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: Iterable[GatewayAccess] = ()) -> None:
+        """Open it.
+
+        Args:
+            access: how gateways are asked, in namespaces where that is not plain HTTP.
+        """
         # Waiting for the hung ones of others would count as a gateway's own silence.
         super().__init__(limit=0)
+        self._access = {one.namespace: one for one in access}
 
     async def scrape(
         self, address: Address, metrics: Metrics, more: Collection[str] = ()
@@ -74,8 +76,8 @@ class Gateways(HttpSession):
         """
         began = time.monotonic()
         try:
-            url = address.url(metrics.pods.path)
-            text = await self._sent("GET", url, metrics.timeout.total_seconds())
+            seconds = metrics.timeout.total_seconds()
+            text = await self._sent("GET", address, metrics.pods.path, seconds)
             took = timedelta(seconds=time.monotonic() - began)
             values = _values(text, {*_names(metrics), *more})
         except UnansweredError as error:
@@ -96,7 +98,7 @@ class Gateways(HttpSession):
         }
         if action.keep:
             body["keepConnections"] = action.keep
-        await self._sent("POST", address.url("/drain"), _DRAIN_TIMEOUT, body)
+        await self._sent("POST", address, "/drain", _DRAIN_TIMEOUT, body)
 
     async def cancel_drain(self, address: Address) -> None:
         """Have a gateway take connections again.
@@ -104,28 +106,62 @@ class Gateways(HttpSession):
         Raises:
             RefusedError: it did not agree.
         """
-        await self._sent("DELETE", address.url("/drain"), _DRAIN_TIMEOUT)
+        await self._sent("DELETE", address, "/drain", _DRAIN_TIMEOUT)
 
     async def _sent(
-        self, method: str, url: str, seconds: float, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        address: Address,
+        path: str,
+        seconds: float,
+        body: dict[str, Any] | None = None,
     ) -> str:
-        timeout = aiohttp.ClientTimeout(total=seconds)
+        if address.refused:
+            raise RefusedError(address.refused)
         try:
             async with self._session.request(
-                method, url, json=body, timeout=timeout, allow_redirects=False
+                method,
+                json=body,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,
+                **self._secured(address, path),
             ) as answer:
                 text = (await content(answer, _LARGEST_ANSWER)).decode(errors="replace")
                 if answer.status != 200:  # noqa: PLR2004 -- HTTP's own number
                     raise RefusedError(f"answered HTTP {answer.status}")
                 return text
+        except CredentialsError as error:
+            raise RefusedError(f"not asked: {error}") from error
         except TooLargeError as error:
             raise RefusedError(f"answered with {error}") from error
         except TimeoutError as error:
             raise UnansweredError(f"no answer within {seconds:g}s") from error
+        except aiohttp.ClientSSLError as error:
+            raise _untrusted(error) from error
         except aiohttp.ClientConnectorError as error:
             raise UnansweredError(f"can't be connected to: {error.os_error.strerror}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise UnansweredError(f"broke off: {type(error).__name__}") from error
+
+    def _secured(self, address: Address, path: str) -> dict[str, Any]:
+        """Return where to, and as its namespace wants it: whom to believe, and what to show."""
+        access = self._access.get(address.namespace)
+        if access is None:
+            return {"url": address.url(path)}
+        token = access.token_file
+        return {
+            "url": address.url(path, "https"),
+            "ssl": trust_in(access.ca_file),
+            "server_hostname": access.server_name,
+            "headers": {"Authorization": f"Bearer {token_of(token)}"} if token else {},
+        }
+
+
+def _untrusted(error: aiohttp.ClientSSLError) -> RefusedError:
+    """Return what is wrong with a gateway's TLS: neither ill for that, nor believed."""
+    cause = error.os_error
+    why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "no TLS"
+    return RefusedError(f"not believed: {why}"[:_LONGEST_REASON])
 
 
 def _names(metrics: Metrics) -> frozenset[str]:
@@ -141,7 +177,10 @@ def _values(text: str, wanted: Collection[str]) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     # The parser is slow, and a gateway may have a megabyte of other metrics.
-    lines = "".join(f"{t}\n" for t in text.splitlines() if t.startswith(tuple(wanted)))
+    heads = tuple(f"{name}{end}" for name in wanted for end in "{ \t")
+    lines = "".join(f"{t}\n" for t in text.splitlines() if t.startswith(heads))
+    if len(lines) > _LARGEST_FIGURES:
+        raise RefusedError(f"its metrics have more than {_LARGEST_FIGURES} bytes of these names")
     try:
         for family in text_string_to_metric_families(lines):
             for sample in family.samples:

@@ -8,7 +8,7 @@ from typing import Any
 import kopf
 
 from imchat_operator.models import GROUP, VERSION
-from imchat_operator.shell.kube import has_kubeconfig
+from imchat_operator.shell.login import configured, web_session
 from imchat_operator.shell.supervisor import Supervisor
 
 REGISTRY = kopf.OperatorRegistry()
@@ -32,11 +32,11 @@ async def finish(memo: Supervisor, **_: Any) -> None:
 
 
 @kopf.on.login(registry=REGISTRY)
-def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+async def login(**_: Any) -> kopf.AiohttpSession:
     """Log in as the operator's own client does."""
-    if has_kubeconfig():
-        return kopf.login_with_kubeconfig(**kwargs)
-    return kopf.login_with_service_account(**kwargs)
+    configuration = await configured()
+    session = await web_session(configuration)
+    return kopf.AiohttpSession(server=configuration.host, aiohttp_session=session)
 
 
 @kopf.on.event(GROUP, VERSION, "imchatclusters", registry=REGISTRY)

@@ -6,17 +6,19 @@ they tell.
 """
 
 import json
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
+from imchat_operator.http_session import TooLargeError, content
+from imchat_operator.shell.login import unredirected
 from imchat_operator.shell.telemetry import Call, api_call
 
 Json = dict[str, Any]
@@ -25,27 +27,12 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
-_PAGE = "500"
+_PAGE = "100"
+# A page of objects that are far larger than usual; more would cost more memory than a pod has.
+_LARGEST_ANSWER = 32 << 20
+_LARGEST_REFUSAL = 1 << 20
+_LONGEST_MESSAGE = 200
 _SECONDS = re.compile(r"[1-9][0-9]{0,5}")
-
-
-def has_kubeconfig() -> bool:
-    """Whether KUBECONFIG says where the API server is; else the operator runs in a pod."""
-    return "KUBECONFIG" in os.environ
-
-
-async def configured() -> client.Configuration:
-    """Return how to reach the API server, from KUBECONFIG or as a pod does.
-
-    Raises:
-        kubernetes.aio.config.ConfigException: neither tells.
-    """
-    configuration = client.Configuration()
-    if has_kubeconfig():
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    else:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return configuration
 
 
 class FencedError(Exception):
@@ -87,15 +74,29 @@ class Resource:
     plural: str
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL path of a collection, an object or its subresource."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        parts = [
+        """Return the URL path of a collection, an object or its subresource.
+
+        Raises:
+            ValueError: a name would lead elsewhere.
+        """
+        return _path(
+            *(("apis", self.group, self.version) if self.group else ("api", self.version)),
             *(("namespaces", namespace) if namespace else ()),
             self.plural,
             *((name,) if name else ()),
             *((subresource,) if subresource else ()),
-        ]
-        return "/".join([root, *parts])
+        )
+
+
+def _path(*parts: str) -> str:
+    """Return the URL path with these parts, each of them one segment whatever it says.
+
+    Names come from custom resources: `x/../../another/deployments/victim` must be no way to have
+    the operator change what its author may not.
+    """
+    if not {"", ".", ".."}.isdisjoint(parts):
+        raise ValueError(f"{'/'.join(parts)!r} is no path: names are not empty, `.` or `..`")
+    return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
 PODS = Resource(group="", version="v1", plural="pods")
@@ -117,6 +118,7 @@ class Api:
     def __init__(
         self, configuration: client.Configuration, may_write: Callable[[], bool] = _always
     ) -> None:
+        configuration.client_session_kwargs = {"middlewares": (unredirected,)}
         self._client = client.ApiClient(configuration)
         self._may_write = may_write
         self._kinds: dict[tuple[str, str], Resource] = {}
@@ -154,8 +156,7 @@ class Api:
         with api_call(method, path, is_watch=False) as call:
             parts = (method, path, query or {}, body, content_type, _TIMEOUT)
             async with self._answer(*parts, call) as answer:
-                found: Json = await answer.json()
-                return found
+                return await _json(answer)
 
     def require_write(self) -> None:
         """See that this replica may change anything now.
@@ -191,7 +192,7 @@ class Api:
         """Return where a kind lives, from discovery; None where the API server has no such kind."""
         if (api_version, kind) not in self._kinds:
             group, _, version = api_version.rpartition("/")
-            path = f"/apis/{api_version}" if group else f"/api/{version}"
+            path = _path("apis", group, version) if group else _path("api", version)
             try:
                 listed = await self.request("GET", path)
             except ApiError as error:
@@ -227,25 +228,42 @@ class Api:
             auth_settings=["BearerToken"],
         )
         method, url, all_headers, sent, _ = parts
-        raw = await self._client.call_api(
-            method, url, all_headers, sent, _request_timeout=limits, _preload_content=False
-        )
+        try:
+            raw = await self._client.call_api(
+                method, url, all_headers, sent, _request_timeout=limits, _preload_content=False
+            )
+        except aiohttp.ClientResponseError as error:
+            # Without the cause: its repr has the headers that were sent, the token among them.
+            why = f"answered with what is no HTTP: {error.message}"[:_LONGEST_MESSAGE]
+            raise ApiError(error.status, "", why) from None
         answer: aiohttp.ClientResponse = raw.response
         call.code = str(answer.status)
         async with answer:
             if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
-                text = await answer.text()
-                raise _error(answer.status, _status(text), answer.headers)
+                raise _error(answer.status, await _status(answer), answer.headers)
             yield answer
 
 
-def _status(text: str) -> Json:
+async def _json(answer: aiohttp.ClientResponse) -> Json:
+    try:
+        found: Json = json.loads(await content(answer, _LARGEST_ANSWER))
+    except TooLargeError as error:
+        raise ApiError(answer.status, "", f"answered with {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ApiError(answer.status, "", "answered with no JSON") from error
+    return found
+
+
+async def _status(answer: aiohttp.ClientResponse) -> Json:
     """Return the Status that a refusal is; text that is none is its message."""
     try:
+        text = (await content(answer, _LARGEST_REFUSAL)).decode(errors="replace")
         found = json.loads(text)
-    except ValueError:
+    except TooLargeError as error:
+        text, found = str(error), None
+    except (ValueError, RecursionError):
         found = None
-    return {"message": text[:200], **(found if isinstance(found, dict) else {})}
+    return {"message": text[:_LONGEST_MESSAGE], **(found if isinstance(found, dict) else {})}
 
 
 def _error(code: int, status: Json, headers: Mapping[str, str]) -> ApiError:

@@ -19,7 +19,8 @@ from imchat_operator.core.snapshot import (
     Unreadable,
 )
 from imchat_operator.models import Metrics, MetricsSource, Zombie
-from imchat_operator.shell.gateway import ACCEPTED, Address, Gateways, Scrape
+from imchat_operator.shell.addresses import Address
+from imchat_operator.shell.gateway import ACCEPTED, Gateways, Scrape
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.signals import Asked, Rates, Signals, wanted_metrics

@@ -47,6 +47,7 @@ class Pod:
     Attributes:
         resource_version: the latest, for what is done to the pod; a mere new one is no change.
         node: the name of its node; empty before one has taken it.
+        ports: the TCP ports that its containers declare.
     """
 
     namespace: str
@@ -54,6 +55,7 @@ class Pod:
     uid: str
     node: str
     address: str
+    ports: tuple[int, ...]
     created_at: datetime
     phase: str
     running: bool
@@ -104,6 +106,7 @@ def pod(found: Json) -> Pod:
         uid=meta["uid"],
         node=spec.get("nodeName", ""),
         address=status.get("podIP", ""),
+        ports=_ports(spec),
         created_at=time_of(meta["creationTimestamp"]),
         phase=status.get("phase", "Pending"),
         running=bool(containers) and all(pod_status.is_in(c, "running") for c in containers),
@@ -173,10 +176,19 @@ def _quarantine(annotations: dict[str, str]) -> str | None:
     return None if why is None else why[:_LONGEST_WISH]
 
 
-def _resources(spec: Json, kind: str) -> Resources:
+def _containers(spec: Json) -> list[Json]:
     # A sidecar is an init container that is always restarted, and runs on beside the others.
     sidecars = [c for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always"]
-    containers = [*spec.get("containers", ()), *sidecars]
+    return [*spec.get("containers", ()), *sidecars]
+
+
+def _ports(spec: Json) -> tuple[int, ...]:
+    declared = [port for c in _containers(spec) for port in c.get("ports", ())]
+    return tuple(p["containerPort"] for p in declared if p.get("protocol", "TCP") == "TCP")
+
+
+def _resources(spec: Json, kind: str) -> Resources:
+    containers = _containers(spec)
     return Resources(cpu=_total(containers, kind, "cpu"), memory=_total(containers, kind, "memory"))
 
 

@@ -17,9 +17,10 @@ from imchat_operator.core.snapshot import (
     Window,
 )
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
+from imchat_operator.shell.addresses import Address, Network, address_of
 from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.dependencies import Dependencies
-from imchat_operator.shell.gateway import Address, Gateways
+from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
 from imchat_operator.shell.leases import Leases
 from imchat_operator.shell.load import LoadSource, Sample
@@ -46,11 +47,12 @@ _CLOSE_WATCH = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Whom the operator talks to, and where it writes what it did."""
+    """Whom the operator talks to (gateways in `networks` only), and where it writes its actions."""
 
     api: Api
     gateways: Gateways
     prometheus: Prometheus
+    networks: tuple[Network, ...] = ()
     audit: AuditFile | None = None
 
 
@@ -74,6 +76,7 @@ class Observer:
         on_change: Callable[[], None],
     ) -> None:
         self._api = api = clients.api
+        self._networks = clients.networks
         self._node_cache = nodes
         self._nodes = Nodes(api, nodes, Leases(api))
         self._on_change = on_change
@@ -119,7 +122,7 @@ class Observer:
         selector = found["status"]["selector"]
         pods = await self._cached(selector)
         addresses = {
-            p.uid: Address(host=p.address, port=spec.gateway_port) for p in pods if p.answers
+            p.uid: address_of(p, spec.gateway_port, self._networks) for p in pods if p.answers
         }
         asked = Asked(spec=spec, namespace=self._namespace, selector=selector, pods=pods)
         sample, dependencies = await self._sampled(asked, history, addresses)

@@ -6,22 +6,20 @@ configuration. Redirects are not followed, answers are limited in size and time.
 
 import json
 import math
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 
 from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.settings import PrometheusServer
+from imchat_operator.shell.credentials import CredentialsError, token_of, trust_in
 
 _LARGEST_ANSWER = 4 << 20
 _LONGEST_REASON = 200
-_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 T = TypeVar("T")
 
@@ -45,7 +43,7 @@ class Prometheus(HttpSession):
         Args:
             server: name of a configured server.
             query: PromQL that gives an instant vector.
-            namespace: series that say to be of another one are left out.
+            namespace: who asks; series that say to be of another one are left out.
             within: how long the server may take.
             lookback: how old a sample may be to count, where the server heeds that.
 
@@ -58,30 +56,42 @@ class Prometheus(HttpSession):
             "timeout": str(within.total_seconds()),
             "lookback_delta": str(lookback.total_seconds()),
         }
-        answer = await self._asked(server, fields, within)
+        answer = await self._asked(server, fields, within, namespace)
         return _read(server, answer, partial(_by_pod, namespace=namespace))
 
-    async def values(self, server: str, query: str, *, within: timedelta) -> tuple[float, ...]:
+    async def values(
+        self, server: str, query: str, namespace: str, *, within: timedelta
+    ) -> tuple[float, ...]:
         """Return all values of a query, NaN and infinite ones too; empty if it has none.
 
         Args:
             server: name of a configured server.
             query: PromQL that gives an instant vector or a scalar.
+            namespace: who asks.
             within: how long the server may take.
 
         Raises:
             NoFiguresError: there is no such server, it did not answer, or not with such values.
         """
         fields = {"query": query, "timeout": str(within.total_seconds())}
-        return _read(server, await self._asked(server, fields, within), _all_values)
+        answer = await self._asked(server, fields, within, namespace)
+        return _read(server, answer, _all_values)
 
-    async def _asked(self, server: str, fields: dict[str, str], within: timedelta) -> Any:
-        if server not in self._servers:
-            names = ", ".join(sorted(self._servers)) or "none"
+    async def _asked(
+        self, server: str, fields: dict[str, str], within: timedelta, namespace: str
+    ) -> Any:
+        servers = {
+            name: one
+            for name, one in self._servers.items()
+            if not one.namespaces or namespace in one.namespaces
+        }
+        if server not in servers:
+            names = ", ".join(sorted(servers)) or "none"
             raise NoFiguresError(
-                f"the operator's configuration has no Prometheus {server!r} (it has {names})"
+                f"the operator's configuration has no Prometheus {server!r} for this namespace "
+                f"(it has {names})"
             )
-        known = self._servers[server]
+        known = servers[server]
         try:
             async with self._session.post(
                 f"{known.url.rstrip('/')}/api/v1/query",
@@ -92,6 +102,8 @@ class Prometheus(HttpSession):
                 allow_redirects=False,
             ) as answer:
                 status, text = answer.status, await content(answer, _LARGEST_ANSWER)
+        except CredentialsError as error:
+            raise NoFiguresError(f"Prometheus {server} is not asked: {error}") from error
         except TooLargeError as error:
             raise NoFiguresError(f"Prometheus {server} answered with {error}") from error
         except TimeoutError as error:
@@ -111,28 +123,11 @@ class Prometheus(HttpSession):
 
 
 def _authorization(server: PrometheusServer) -> dict[str, str]:
-    if not server.token_file:
-        return {}
-    try:
-        # Read each time: tokens are rotated.
-        token = Path(server.token_file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise NoFiguresError(f"the token file of Prometheus {server.name}: {error}") from error
-    except UnicodeDecodeError:
-        token = ""
-    if not _TOKEN.fullmatch(token):
-        # Without the cause, which would show the file's content in a log.
-        raise NoFiguresError(f"the token file of Prometheus {server.name} holds no token")
-    return {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {token_of(server.token_file)}"} if server.token_file else {}
 
 
 def _trust(server: PrometheusServer) -> ssl.SSLContext | bool:
-    if not server.ca_file:
-        return True
-    try:
-        return ssl.create_default_context(cafile=server.ca_file)
-    except OSError as error:
-        raise NoFiguresError(f"the CA file of Prometheus {server.name}: {error}") from error
+    return trust_in(server.ca_file) if server.ca_file else True
 
 
 def _read(server: str, answer: Any, read: Callable[[Any], T]) -> T:
