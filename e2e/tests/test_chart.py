@@ -26,9 +26,19 @@ EVERYTHING: Values = {
                 **MAIN,
                 "tokenSecret": {"name": "prometheus-token", "key": "token"},
                 "caConfigMap": {"name": "prometheus-ca", "key": "ca.crt"},
+                "namespaces": ["chat"],
             }
         ]
     },
+    "gatewayAccess": [
+        {
+            "namespace": "chat",
+            "serverName": "gateways.chat.svc",
+            "caConfigMap": {"name": "gateways-ca", "key": "ca.crt"},
+            "tokenSecret": {"name": "gateways-token", "key": "token"},
+        }
+    ],
+    "gatewayNetworks": ["10.0.0.0/8", "fd00::/8"],
     "extraEnv": [{"name": "TZ", "value": "UTC"}],
     "rbac": {"targets": [{"apiGroup": "apps.kruise.io", "resources": ["clonesets"]}]},
     "podLabels": {"team": "chat"},
@@ -92,6 +102,12 @@ def test_the_manifests_for_those_without_helm_are_the_charts(chart: Chart) -> No
             "/metricSources/prometheus/0/url",
             id="a password in an address",
         ),
+        pytest.param(
+            {"gatewayAccess": [{"namespace": "chat", "serverName": "chat"}]},
+            "/gatewayAccess/0",
+            id="gateways that nobody vouches for",
+        ),
+        pytest.param({"gatewayNetworks": ["10.0.0.0"]}, "/gatewayNetworks/0", id="no network"),
         pytest.param(
             {"rbac": {"targets": [{"apiGroup": "apps", "resources": ["*"]}]}},
             "/rbac/targets/0/resources/0",
@@ -178,12 +194,13 @@ def test_foreign_kinds_come_only_when_asked_for(chart: Chart) -> None:
     assert not {group for group in groups if "monitoring.coreos.com" in group}
 
 
-def test_the_operator_reads_its_metric_sources_where_they_are_mounted(
+def test_the_operator_takes_its_settings_as_the_chart_gives_them(
     chart: Chart, tmp_path: Path
 ) -> None:
     objects = chart.template(EVERYTHING)
     (told,) = (o["data"] for o in objects if "metric-sources.yaml" in o.get("data", {}))
-    (source,) = yaml.safe_load(told["metric-sources.yaml"])["prometheus"]
+    listed = yaml.safe_load(told["metric-sources.yaml"])
+    files = {e[name] for part in listed.values() for e in part for name in ("tokenFile", "caFile")}
     pod = template(objects)["spec"]
     assert pod["containers"][0]["volumeMounts"][0]["mountPath"] == "/etc/imchat"
     paths = {
@@ -192,12 +209,19 @@ def test_the_operator_reads_its_metric_sources_where_they_are_mounted(
         for each in part.values()
         for item in each.get("items", ())
     }
-    assert {source["tokenFile"], source["caFile"]} == paths
+    assert files == paths
+    assert len(files) == 4
     # The operator itself takes the file.
     written = tmp_path / "sources.yaml"
     written.write_text(told["metric-sources.yaml"])
-    settings = Settings.from_environment({"IMCHAT_METRIC_SOURCES": str(written)})
-    assert [server.url for server in settings.prometheus] == [MAIN["url"]]
+    variables = {v["name"]: v.get("value", "") for v in pod["containers"][0]["env"]}
+    settings = Settings.from_environment({**variables, "IMCHAT_METRIC_SOURCES": str(written)})
+    assert [(s.url, s.namespaces) for s in settings.prometheus] == [(MAIN["url"], ("chat",))]
+    assert [(g.namespace, g.server_name) for g in settings.gateways] == [
+        ("chat", "gateways.chat.svc")
+    ]
+    assert [str(n) for n in settings.gateway_networks] == ["10.0.0.0/8", "fd00::/8"]
+    assert settings.namespaces == ("chat", "games")
 
 
 def template(objects: list[dict[str, Any]]) -> dict[str, Any]:

@@ -52,18 +52,54 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{- /* The operator's environment and files of its metric sources: where each one's token and CA lie. */}}
+{{- /* Whom the operator asks for figures, and by which files: empty if there is nobody to tell of. */}}
 {{- define "imchat-operator.metricSources" -}}
+{{- with .Values.metricSources.prometheus }}
 prometheus:
-{{- range $n, $server := .Values.metricSources.prometheus }}
-  - name: {{ $server.name }}
-    url: {{ $server.url | quote }}
-    {{- with $server.tokenSecret }}
-    tokenFile: /etc/imchat/{{ $server.name }}/token/{{ .key }}
+{{- range . }}
+  - name: {{ .name }}
+    url: {{ .url | quote }}
+    {{- with .namespaces }}
+    namespaces: {{ toJson . }}
     {{- end }}
-    {{- with $server.caConfigMap }}
-    caFile: /etc/imchat/{{ $server.name }}/ca/{{ .key }}
-    {{- end }}
+    {{- include "imchat-operator.files" (dict "folder" .name "entry" .) | indent 4 }}
+{{- end }}
+{{- end }}
+{{- with .Values.gatewayAccess }}
+gateways:
+{{- range . }}
+  - namespace: {{ .namespace }}
+    serverName: {{ .serverName | quote }}
+    {{- include "imchat-operator.files" (dict "folder" (printf "gateways.%s" .namespace) "entry" .) | indent 4 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "imchat-operator.files" -}}
+{{- $folder := .folder }}
+{{- with .entry.tokenSecret }}
+tokenFile: /etc/imchat/{{ $folder }}/token/{{ .key }}
+{{- end }}
+{{- with .entry.caConfigMap }}
+caFile: /etc/imchat/{{ $folder }}/ca/{{ .key }}
+{{- end }}
+{{- end }}
+
+{{- define "imchat-operator.mounts" -}}
+{{- $folder := .folder }}
+{{- with .entry.tokenSecret }}
+- secret:
+    name: {{ .name }}
+    items:
+      - key: {{ .key }}
+        path: {{ $folder }}/token/{{ .key }}
+{{- end }}
+{{- with .entry.caConfigMap }}
+- configMap:
+    name: {{ .name }}
+    items:
+      - key: {{ .key }}
+        path: {{ $folder }}/ca/{{ .key }}
 {{- end }}
 {{- end }}
 
