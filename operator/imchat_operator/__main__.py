@@ -119,6 +119,8 @@ async def _serve(
                 standalone=True,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
+                # kopf would ask for its user's name, and in a container a user is a number.
+                identity=settings.identity,  # type: ignore[arg-type]  # a str by a private name
             )
             ready.cancel()
 
