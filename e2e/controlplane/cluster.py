@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import contexts
+from .credentials import LOOPBACK
 from .errors import ControlPlaneError
 from .locations import named_context
 from .progress import OnProgress, silent
@@ -35,13 +36,14 @@ class ControlPlane:
 
 
 @contextmanager
-def running(
+def running(  # noqa: PLR0913 - each has the default that most want
     *,
     on_progress: OnProgress = silent,
     context: str | None = None,
     allow_any_context: bool = False,
     audit: bool = False,
     flags: Mapping[str, Sequence[str]] | None = None,
+    address: str = LOOPBACK,
 ) -> Iterator[ControlPlane]:
     """A control plane for as long as the block lasts.
 
@@ -54,6 +56,8 @@ def running(
         flags: further flags per program, such as
             {"kube-controller-manager": ["--node-monitor-grace-period=8s"]}; they win over ours
             (a flag that takes a list adds to ours).
+        address: where the API server listens. With another one than loopback's it is made for
+            real nodes: endpoints, Services in 10.96.0.0/16, the Node authorizer.
 
     Raises:
         ControlPlaneError: there is none to give; the text says why and what to do.
@@ -67,7 +71,7 @@ def running(
             f"There are no programs {', '.join(sorted(unknown))} to give flags to; "
             f"there are {', '.join(PROGRAMS)}."
         )
-    with supervised(on_progress, audit=audit, flags=flags or {}) as supervisor:
+    with supervised(on_progress, audit=audit, flags=flags or {}, address=address) as supervisor:
         told = supervisor.running
         yield ControlPlane(
             kubeconfig=Path(told.kubeconfig),

@@ -1,7 +1,8 @@
 """The argument lists of etcd, kube-apiserver and kube-controller-manager: pure, no process here.
 
-Everything listens on 127.0.0.1 only, each connection has TLS, and RBAC is on. Flags of the caller
-come last, so that they win over ours.
+Everything listens on 127.0.0.1 only, but the API server where it is told another address: then
+there are real nodes, and what is switched off for want of them is on. Each connection has TLS, and
+RBAC is on. Flags of the caller come last, so that they win over ours.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from .credentials import FRONT_PROXY
+from .credentials import FRONT_PROXY, LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,10 +18,23 @@ if TYPE_CHECKING:
 
     from .credentials import Credentials
 
-# EndpointSlices and Endpoints refuse loopback addresses, which is what pods have here.
-_CONTROLLERS: Final = (
+# EndpointSlices and Endpoints refuse loopback addresses, which is what pods have on loopback nodes.
+_LOOPBACK_CONTROLLERS: Final = (
     "*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller"
 )
+_LOOPBACK_API: Final = (
+    "--authorization-mode=RBAC",
+    "--service-cluster-ip-range=127.1.0.0/16",
+    "--endpoint-reconciler-type=none",
+)
+_NODES_API: Final = (
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    "--service-cluster-ip-range=10.96.0.0/16",
+    "--kubelet-preferred-address-types=InternalIP",  # there is no DNS for their names
+)
+SERVICE_ADDRESS: Final = "10.96.0.1"
+"""Where pods on real nodes find the API server: the first address of the Services' range."""
 
 # Whoever counts requests must not lose some to a rotated file, as by default after 100 MB.
 _AUDIT_MEGABYTES: Final = 10_000
@@ -36,7 +50,7 @@ rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The TCP ports on 127.0.0.1."""
+    """The TCP ports: the API server's on its address, the others on 127.0.0.1."""
 
     apiserver: int
     etcd: int
@@ -50,13 +64,24 @@ class Layout:
     folder: Path
     programs: Mapping[str, Path]
     ports: Ports
+    address: str = LOOPBACK
     audit: bool = False
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def server(self) -> str:
         """The address of the API server."""
-        return f"https://127.0.0.1:{self.ports.apiserver}"
+        return f"https://{self.address}:{self.ports.apiserver}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nothing but this machine reaches the API server."""
+        return self.address == LOOPBACK
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its serving certificates have to be good for."""
+        return (LOOPBACK,) if self.is_loopback else (LOOPBACK, self.address, SERVICE_ADDRESS)
 
     @property
     def audit_log(self) -> Path:
@@ -121,8 +146,8 @@ def apiserver(layout: Layout, credentials: Credentials) -> list[str]:
             f"--etcd-cafile={credentials.authority.certificate}",
             f"--etcd-certfile={credentials.etcd_client.certificate}",
             f"--etcd-keyfile={credentials.etcd_client.key}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={layout.address}",
+            f"--advertise-address={layout.address}",
             f"--secure-port={layout.ports.apiserver}",
             f"--tls-cert-file={credentials.server.certificate}",
             f"--tls-private-key-file={credentials.server.key}",
@@ -131,9 +156,7 @@ def apiserver(layout: Layout, credentials: Credentials) -> list[str]:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={service_accounts.certificate}",
             f"--service-account-signing-key-file={service_accounts.key}",
-            "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=127.1.0.0/16",
-            "--endpoint-reconciler-type=none",
+            *(_LOOPBACK_API if layout.is_loopback else _NODES_API),
             *_aggregation(credentials),
             *(audit if layout.audit else ()),
         ],
@@ -154,7 +177,7 @@ def _aggregation(credentials: Credentials) -> list[str]:
 
 
 def controller_manager(layout: Layout, credentials: Credentials) -> list[str]:
-    """All controllers but those that refuse loopback pods; it serves nothing itself."""
+    """All controllers but, on loopback, those that refuse its pods; it serves nothing itself."""
     authority = credentials.authority
     return layout.command(
         "kube-controller-manager",
@@ -167,7 +190,7 @@ def controller_manager(layout: Layout, credentials: Credentials) -> list[str]:
             f"--cluster-signing-key-file={authority.key}",
             "--leader-elect=false",
             "--secure-port=0",
-            f"--controllers={_CONTROLLERS}",
+            f"--controllers={_LOOPBACK_CONTROLLERS if layout.is_loopback else '*'}",
             # The defaults (20, 30) make its own start take 3 s longer.
             "--kube-api-qps=200",
             "--kube-api-burst=400",

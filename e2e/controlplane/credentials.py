@@ -1,7 +1,7 @@
 """Certificates, keys, tokens and kubeconfigs of one control plane, made anew at each start.
 
 Everything lies in one folder that only its owner can enter. One authority signs the API server's
-and etcd's serving certificates (for 127.0.0.1 and localhost) and the client certificates. A second
+and etcd's serving certificates (for where they listen) and the client certificates. A second
 one signs only what the API server shows to aggregated API servers: whom they take a user's name
 from without a question must not be anybody who has a client certificate.
 """
@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _LIFETIME: Final = dt.timedelta(days=365)
+LOOPBACK: Final = "127.0.0.1"
 FRONT_PROXY: Final = "front-proxy-client"
 """The name by which aggregated API servers know this API server."""
 # Clocks that are set back a little after the start must not make the certificates invalid.
@@ -57,8 +59,11 @@ class Credentials:
 class Authority:
     """A certificate authority whose key lives in memory and in one file."""
 
-    def __init__(self, folder: Path, name: str, file: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, file: str, addresses: Sequence[str] = (LOOPBACK,)
+    ) -> None:
         self._folder = folder
+        self._addresses = [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _common_name(name)
         certificate = (
@@ -70,12 +75,14 @@ class Authority:
         self.identity = _written(folder / file, certificate, self._key)
 
     def signed(self, name: str) -> Identity:
-        """A new identity that may serve on loopback and be a client."""
+        """A new identity that may serve on the addresses and be a client."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
             self._builder(_common_name(name), key)
-            .add_extension(x509.SubjectAlternativeName(_LOOPBACK), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([*self._addresses, _LOCALHOST]), critical=False
+            )
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -101,9 +108,12 @@ class Authority:
         )
 
 
-def make_credentials(folder: Path) -> Credentials:
-    """Write new credentials into an existing folder that only its owner can enter."""
-    authority = Authority(folder, "imchat-controlplane", "ca")
+def make_credentials(folder: Path, addresses: Sequence[str] = (LOOPBACK,)) -> Credentials:
+    """Write new credentials into an existing folder that only its owner can enter.
+
+    `addresses` are where the API server and etcd are asked.
+    """
+    authority = Authority(folder, "imchat-controlplane", "ca", addresses)
     front_proxy_authority = Authority(folder, "imchat-front-proxy", "front-proxy-ca")
     admin_token, controller_manager_token = secrets.token_hex(32), secrets.token_hex(32)
     tokens = folder / "tokens.csv"
@@ -147,10 +157,7 @@ def write_kubeconfig(path: Path, *, server: str, authority: Path, user: dict[str
     _write_secret(path, yaml.safe_dump(content, sort_keys=False))
 
 
-_LOOPBACK: Final = [
-    x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
-    x509.DNSName("localhost"),
-]
+_LOCALHOST: Final = x509.DNSName("localhost")
 _AUTHORITY_USAGE: Final = x509.KeyUsage(
     digital_signature=True,
     key_cert_sign=True,

@@ -13,12 +13,20 @@ from typing import Final
 
 from .leashed import Child
 from .progress import OnProgress, step
-from .versions import GO, HELM, KUBERNETES, PROGRAMS
+from .versions import GO, HELM, KUBERNETES, PACKAGES
 
 _TICK_SECONDS: Final = 1.0
 _VERSION_PACKAGE: Final = "k8s.io/component-base/version"
-# Measured with nothing cached on 2 cores.
-_MINUTES: Final = {"etcd": 0.5, "kube-apiserver": 7.5, "kube-controller-manager": 2.5, "helm": 3}
+# Measured on 2 cores: a node's after the control plane's, all others with nothing cached.
+_MINUTES: Final = {
+    "etcd": 0.5,
+    "helm": 3,
+    "kube-apiserver": 7.5,
+    "kube-controller-manager": 2.5,
+    "kube-proxy": 2.5,
+    "kube-scheduler": 2,
+    "kubelet": 4,
+}
 _HELM_PACKAGE: Final = "helm.sh/helm/v4/cmd/helm"
 
 
@@ -93,5 +101,5 @@ def _command(go: str, program: str, target: Path) -> list[str]:
         "-trimpath",
         f"-ldflags=-s -w {flags}",
         f"-o={target}",
-        PROGRAMS[program],
+        PACKAGES[program],
     ]

@@ -1,4 +1,4 @@
-"""Finds etcd, kube-apiserver, kube-controller-manager, and Helm: there, downloaded, or built.
+"""Finds the programs of a control plane and of nodes, and Helm: there, downloaded, or built.
 
 In this order, for each program by itself: the folder that KUBEBUILDER_ASSETS names, the cache, the
 official release (checked against its published checksum), the Go modules that go.mod names. What
@@ -22,10 +22,10 @@ from .errors import ControlPlaneError
 from .locations import ASSETS_VARIABLE, assets_folder, cache_folder
 from .locks import locked
 from .progress import OnProgress, remark
-from .versions import ETCD, HELM, KUBERNETES, PROGRAMS, SOURCES
+from .versions import ETCD, HELM, KUBERNETES, PACKAGES, PROGRAMS, SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _API, _CONTROLLERS = "kube-apiserver", "kube-controller-manager"
 _PARTIAL: Final = ".part-"  # how the names of unfinished files in the cache begin
@@ -48,22 +48,24 @@ def default_sources() -> Sources:
     return Sources(assets=assets_folder(), cache=cache_folder())
 
 
-def find_programs(on_progress: OnProgress, sources: Sources | None = None) -> dict[str, Path]:
-    """Each program's file.
+def find_programs(
+    on_progress: OnProgress, sources: Sources | None = None, *, names: Iterable[str] = PROGRAMS
+) -> dict[str, Path]:
+    """Each program's file; by default of those that make up a control plane.
 
     Raises:
         ControlPlaneError: one can't be had; the text says what was tried and what to do.
     """
     sources = sources or default_sources()
-    found = _from_assets(sources.assets, on_progress)
-    found |= {name: path for name, path in _cached(sources.cache).items() if name not in found}
-    if len(found) < len(PROGRAMS):
+    names = tuple(names)
+    found = _cached(sources.cache) | _from_assets(sources.assets, on_progress)
+    if not found.keys() >= set(names):
         with _filling(sources.cache, on_progress):
             found = _cached(sources.cache) | found  # another may just have finished
-            missing = [name for name in PROGRAMS if name not in found]
+            missing = [name for name in names if name not in found]
             _fill_cache(missing, sources, on_progress)
         found = _cached(sources.cache) | found
-    return {name: found[name] for name in PROGRAMS}
+    return {name: found[name] for name in names}
 
 
 def find_helm(on_progress: OnProgress, sources: Sources | None = None) -> Path:
@@ -147,13 +149,13 @@ def _filling(cache: Path, on_progress: OnProgress) -> Iterator[None]:
 
 
 def _cached(cache: Path) -> dict[str, Path]:
-    return {name: cache / name for name in PROGRAMS if _is_program(cache / name)}
+    return {name: cache / name for name in PACKAGES if _is_program(cache / name)}
 
 
 def _from_assets(assets: Path | None, on_progress: OnProgress) -> dict[str, Path]:
     if assets is None:
         return {}
-    found = {name: assets / name for name in PROGRAMS if _is_program(assets / name)}
+    found = {name: assets / name for name in PACKAGES if _is_program(assets / name)}
     if not found:
         remark(on_progress, f"{ASSETS_VARIABLE} names {assets}, which has none of the programs")
     # A controller manager that is newer or older than its API server is not supported: half of the

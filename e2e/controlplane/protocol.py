@@ -5,19 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .credentials import LOOPBACK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a supervisor is told at start. `kubeconfig` None means one in its own folder."""
+    """What a supervisor is told at start. `kubeconfig` None means one in its own folder.
+
+    `address` is where the API server listens; nodes and pods elsewhere reach it there.
+    """
 
     parent: int
     programs: Mapping[str, str]
     kubeconfig: str | None
     audit: bool
     flags: Mapping[str, Sequence[str]]
+    address: str = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from .credentials import LOOPBACK
 from .errors import ControlPlaneError
 from .leashed import DETACH
 from .programs import find_programs
@@ -48,11 +49,12 @@ class Supervisor:
 
 
 @contextmanager
-def supervised(
+def supervised(  # noqa: PLR0913 - what a supervisor is told, and where its words go
     on_progress: OnProgress,
     *,
     audit: bool,
     flags: Mapping[str, Sequence[str]],
+    address: str = LOOPBACK,
     kubeconfig: Path | None = None,
     log: IO[bytes] | None = None,
 ) -> Iterator[Supervisor]:
@@ -68,6 +70,7 @@ def supervised(
         kubeconfig=str(kubeconfig) if kubeconfig else None,
         audit=audit,
         flags=flags,
+        address=address,
     )
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "controlplane.supervisor", json.dumps(asdict(settings))],

@@ -158,14 +158,15 @@ def started_stack(
 def _prepared(
     settings: Settings, folder: Path, tie: Tether, ports: Ports
 ) -> tuple[Stack, Callable[[Stack], Running]]:
-    credentials = make_credentials(folder)
     layout = Layout(
         folder=folder,
         programs={name: Path(path) for name, path in settings.programs.items()},
         ports=ports,
+        address=settings.address,
         audit=settings.audit,
         flags=settings.flags,
     )
+    credentials = make_credentials(folder, layout.addresses)
     kubeconfig = Path(settings.kubeconfig or folder / "kubeconfig")
     for path, token in (
         (kubeconfig, credentials.admin_token),

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from .cluster import ControlPlane
 
 _SIGNED_SECONDS: Final = 30
+_HOUR: Final = 3600
 
 
-def kubeconfig_of(control_plane: ControlPlane, user: str, groups: Sequence[str] = ()) -> Path:
+def kubeconfig_of(
+    control_plane: ControlPlane, user: str, groups: Sequence[str] = (), *, seconds: int = _HOUR
+) -> Path:
     """A kubeconfig of a user who may do what RBAC grants that name and those groups.
 
-    It lies beside the administrator's and is valid for an hour.
+    It lies beside the administrator's and is valid for so many seconds.
 
     Raises:
         ControlPlaneError: the cluster did not sign; the text has its answer.
@@ -45,7 +48,7 @@ def kubeconfig_of(control_plane: ControlPlane, user: str, groups: Sequence[str] 
         serialization.NoEncryption(),
     )
     entry = {
-        "client-certificate-data": _signed(control_plane, _request(key, user, groups)),
+        "client-certificate-data": _signed(control_plane, _request(key, user, groups), seconds),
         "client-key-data": b64encode(private).decode(),
     }
     config = yaml.safe_load(control_plane.kubeconfig.read_text(encoding="utf-8"))
@@ -68,7 +71,7 @@ def _request(key: ec.EllipticCurvePrivateKey, user: str, groups: Sequence[str]) 
     return b64encode(pem).decode()
 
 
-def _signed(control_plane: ControlPlane, request: str) -> str:
+def _signed(control_plane: ControlPlane, request: str, seconds: int) -> str:
     name = f"imchat-e2e-{uuid.uuid4()}"
     manifest = {
         "apiVersion": "certificates.k8s.io/v1",
@@ -78,7 +81,7 @@ def _signed(control_plane: ControlPlane, request: str) -> str:
             "request": request,
             "signerName": "kubernetes.io/kube-apiserver-client",
             "usages": ["client auth"],
-            "expirationSeconds": 3600,
+            "expirationSeconds": seconds,
         },
     }
     certificate = "jsonpath={.status.certificate}"

@@ -18,6 +18,13 @@ PROGRAMS: Final = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
 }
+# What real nodes need besides; only `full_node` asks for them.
+NODE_PROGRAMS: Final = {
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+}
+PACKAGES: Final = PROGRAMS | NODE_PROGRAMS
 
 
 def required_version(module: str, go_mod: str) -> str:

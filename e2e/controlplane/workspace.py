@@ -21,10 +21,10 @@ _LOCK: Final = "in-use"
 
 
 @contextmanager
-def workspace() -> Iterator[Path]:
+def workspace(prefix: str = _PREFIX) -> Iterator[Path]:
     """A new folder that only its owner can enter, removed at the end."""
-    sweep()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    sweep(prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         # Locked before it has its name: a sweeper never sees it unlocked.
         with (folder / f"{_LOCK}.new").open("w") as lock:
@@ -35,9 +35,9 @@ def workspace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep() -> None:
+def sweep(prefix: str = _PREFIX) -> None:
     """Remove the folders whose owners are dead."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+    for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/{_LOCK}"):
         try:
             with lock.open("r+") as opened:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,15 @@ import pytest
 
 from controlplane.errors import ControlPlaneError
 from controlplane.programs import Sources, find_programs
-from controlplane.versions import ETCD, GO, KUBERNETES, PROGRAMS, SOURCES, required_version
+from controlplane.versions import (
+    ETCD,
+    GO,
+    KUBERNETES,
+    PACKAGES,
+    PROGRAMS,
+    SOURCES,
+    required_version,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,7 +223,7 @@ def test_an_assets_folder_with_nothing_in_it_is_told_of(with_assets: WithAssets)
 def test_every_program_is_a_tool_of_go_mod_and_the_staging_modules_fit_its_version() -> None:
     go_mod = (SOURCES / "go.mod").read_text(encoding="utf-8")
     tools = go_mod.partition("tool (")[2].partition(")")[0].split()
-    assert tools == list(PROGRAMS.values())
+    assert tools == list(PACKAGES.values())
     staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))
     assert staging == {KUBERNETES.replace("v1", "v0", 1)}
     assert required_version("k8s.io/kubernetes", go_mod) == KUBERNETES
