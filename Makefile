@@ -55,6 +55,11 @@ programs: $(READY) ## Find, download or build the programs of the control plane,
 e2e-kind: $(READY) ## Operator and gateways as pods of a kind cluster (Docker, kind)
 	$(BIN)/python -m kind -- $(BIN)/python -m pytest --junitxml dist/kind.xml e2e/real_pods
 
+.PHONY: e2e-node
+e2e-node: $(READY) ## Operator and gateways as pods of two real kubelets (Linux, root; docs/full-node.md)
+	$(BIN)/python -m full_node -- \
+		$(BIN)/python -m pytest --junitxml dist/full-node.xml e2e/real_pods
+
 .PHONY: hpa-conformance
 hpa-conformance: $(READY) ## The simulation's HPA against the real controller, on 1,000 cases
 	$(BIN)/python -m hpa_conformance --cases 1000
