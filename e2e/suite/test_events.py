@@ -9,15 +9,22 @@ from typing import Any
 import pytest
 
 from harness import Namespace, OperatorProcess
-from harness.manifests import gateways, steady, window
+from harness.manifests import Manifest, gateways, steady, window
 
 
 @pytest.fixture
 def recorder(namespace: Namespace, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """An operator whose fleet has no nodes: only the target comes and goes here."""
+    """An operator whose gateways never start: only the target comes and goes here."""
     log = tmp_path / "operator.log"
     with OperatorProcess.running(namespace.kubeconfig, namespace.name, log) as process:
         yield process
+
+
+def homeless() -> list[Manifest]:
+    """Return gateways that no node takes, whatever nodes the session has."""
+    deployment, budget = gateways(replicas=2)
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "nowhere"}
+    return [deployment, budget]
 
 
 def target(namespace: Namespace, name: str) -> None:
@@ -61,7 +68,7 @@ def described(namespace: Namespace) -> list[list[str]]:
 def test_what_comes_and_goes_is_one_event_that_counts_across_kills(
     namespace: Namespace, recorder: OperatorProcess
 ) -> None:
-    namespace.apply(gateways(replicas=2), steady(targetRef={"kind": "Deployment", "name": "away"}))
+    namespace.apply(homeless(), steady(targetRef={"kind": "Deployment", "name": "away"}))
     await_counts(namespace, 1)
     target(namespace, "gateway")
     target(namespace, "away")
@@ -88,7 +95,7 @@ def test_what_comes_and_goes_is_one_event_that_counts_across_kills(
 def test_describe_tells_what_repeats_where_it_happened_last(
     namespace: Namespace,
 ) -> None:
-    namespace.apply(gateways(replicas=2), steady(targetRef={"kind": "Deployment", "name": "away"}))
+    namespace.apply(homeless(), steady(targetRef={"kind": "Deployment", "name": "away"}))
     await_counts(namespace, 1)
     target(namespace, "gateway")
     namespace.wait_until(lambda: "GatewaysNotReady" in namespace.reasons())
@@ -108,7 +115,7 @@ def test_describe_tells_what_repeats_where_it_happened_last(
 def test_a_flood_is_cut_off_and_the_next_event_says_so(
     namespace: Namespace,
 ) -> None:
-    namespace.apply(gateways(replicas=2), steady(targetRef={"kind": "Deployment", "name": "away"}))
+    namespace.apply(homeless(), steady(targetRef={"kind": "Deployment", "name": "away"}))
     await_counts(namespace, 1)
     spent(namespace, "2099-01-01T00:00:00Z")
     for name in ("away-a", "away-b", "away-c"):

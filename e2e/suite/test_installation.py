@@ -93,6 +93,7 @@ def stage(programs: object, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                     {"name": "KUBECONFIG", "value": str(account)},
                     {"name": "IMCHAT_ADDRESS", **address},  # they share the machine
                 ],
+                "gatewayNetworks": ["127.0.0.0/8"],
             }
             assert plane.audit_log is not None
             yield Stage(

@@ -36,7 +36,7 @@ class Newcomer:
     values: Path
 
     def substituted(self, command: str) -> str:
-        """Return a command with what pods that are processes need: no image, but a kubeconfig."""
+        """Return a command with what pods that are processes need: kubeconfig, loopback network."""
         return command.replace("helm install ", f"helm install --values={self.values} ")
 
 
@@ -66,7 +66,7 @@ def newcomer(programs: object, tmp_path_factory: pytest.TempPathFactory) -> Iter
             {"name": "KUBECONFIG", "value": str(account)},
             {"name": "IMCHAT_ADDRESS", "valueFrom": address},
         ]
-        values.write_text(yaml.safe_dump({"extraEnv": own}))
+        values.write_text(yaml.safe_dump({"extraEnv": own, "gatewayNetworks": ["127.0.0.0/8"]}))
         programs_folder = folder / "bin"
         programs_folder.mkdir()
         for name, program in {"helm": helm, "kubectl": Path(kubectl_path())}.items():
