@@ -56,7 +56,7 @@ class FullCluster:
                     node.cut_power()
                 case "dead":
                     pass
-                case "alive":
+                case "alive" if node.is_on:
                     node.freeze_kubelet()
                 case _ if node.is_on:
                     node.thaw_kubelet()

@@ -51,6 +51,7 @@ class Node:
         self._files = NodeFiles(folder=self._folder)
         self._child: Child | None = None
         self.was_cut = False
+        self._is_frozen = False
         self._folder.mkdir(mode=0o700)
         settings.write(
             self._files,
@@ -70,7 +71,7 @@ class Node:
         spec = json.dumps(asdict(self._machine()))
         interpreter = (sys.executable, "-I", "-S", str(_MACHINE), spec)
         command = [*network.entered(self._address), *_OWN_NAMESPACES, *interpreter]
-        self.was_cut = False
+        self.was_cut = self._is_frozen = False
         self._child = Child(self.name, command, self._folder / "machine.log")
 
     def cut_power(self) -> None:
@@ -83,11 +84,15 @@ class Node:
 
     def freeze_kubelet(self) -> None:
         """Have it tell and learn nothing any more, while its pods go on."""
-        self._signal_kubelet(signal.SIGSTOP)
+        if not self._is_frozen:
+            self._signal_kubelet(signal.SIGSTOP)
+            self._is_frozen = True
 
     def thaw_kubelet(self) -> None:
         """Have the kubelet go on."""
-        self._signal_kubelet(signal.SIGCONT)
+        if self._is_frozen:
+            self._signal_kubelet(signal.SIGCONT)
+            self._is_frozen = False
 
     def last_words(self) -> str:
         """The ends of its logs."""
