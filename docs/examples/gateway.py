@@ -225,7 +225,7 @@ class Gateway:
             is_late = datetime.now(UTC) >= self.deadline(self.order)
             is_idle = last < 0 or len(self.staying) <= self.order["keepConnections"]
             # No burst for what was not due, and little for what a slow moment has missed.
-            last = max(last, now - gap - (0 if is_idle else CATCH_UP))
+            last = max(last, now - gap - (0 if is_idle or gap > CATCH_UP else CATCH_UP))
             while len(self.staying) > self.order["keepConnections"] and (
                 is_late or last + gap <= now
             ):

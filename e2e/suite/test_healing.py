@@ -1,6 +1,7 @@
 """A gateway fails, and is drained where it can be, evicted, and replaced by one that is ready."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -102,12 +103,13 @@ def test_gateways_of_a_lost_node_are_replaced_elsewhere(namespace: Namespace) ->
 
 
 def test_when_most_gateways_fail_at_once_nothing_is_touched(namespace: Namespace) -> None:
-    names = _begun(namespace)
-    for name in names:
-        namespace.fault(name, "unready")
-    namespace.wait_until(lambda: namespace.condition("Healing").get("reason") == "StormGate")
-    for name in names:
-        namespace.fault(name, "none")
+    # Long enough that all are seen to fail before the first has failed for so long.
+    patient = {"unresponsiveFor": "2s", "notReadyFor": "10s", "restarts": 2}
+    names = _begun(namespace, healing=patient)
+    with ThreadPoolExecutor() as at_once:
+        list(at_once.map(lambda name: namespace.fault(name, "unready"), names))
+        namespace.wait_until(lambda: namespace.condition("Healing").get("reason") == "StormGate")
+        list(at_once.map(lambda name: namespace.fault(name, "none"), names))
     namespace.wait_until(lambda: namespace.condition("Healing").get("reason") == "AllHealthy")
     assert namespace.pod_names() == names
     assert "GatewayUnhealthy" not in namespace.reasons()
