@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
@@ -24,7 +23,7 @@ from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.handlers import REGISTRY
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import Api, ApiError
+from imchat_operator.shell.kube import FAILED, Api
 from imchat_operator.shell.leadership import LEADING, Leadership, Mandate, Unopposed
 from imchat_operator.shell.login import configured
 from imchat_operator.shell.observe import Clients
@@ -49,7 +48,7 @@ async def _is_served(api: Api, kind: str) -> bool:
         if await api.resource(API_VERSION, kind) is not None:
             return True
         _LOG.warning("the API server has no kind %s yet: kubectl apply -f crds/", kind)
-    except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+    except FAILED as error:
         _LOG.warning("the API server can't be asked for the kind %s: %r", kind, error)
     return False
 

@@ -57,8 +57,12 @@ def duration_text(duration: timedelta) -> str:
 
 def instant_text(instant: datetime) -> str:
     """Return an instant as RFC 3339 text in UTC, to the millisecond where it has one."""
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return text.replace(".000Z", "Z")
+    return rfc3339(instant, "milliseconds").replace(".000Z", "Z")
+
+
+def rfc3339(instant: datetime, precision: str) -> str:
+    """Return an instant as RFC 3339 text in UTC, to `seconds`, `milliseconds` or `microseconds`."""
+    return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 # All that the API server stores: a pod may well ask for `129e6` bytes.

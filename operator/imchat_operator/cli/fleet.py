@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from imchat_operator.cli.cluster import Cluster, Json
 from imchat_operator.cli.failures import Code, Failure
 from imchat_operator.core.scaling import rule_text, rules
+from imchat_operator.exposition import values_of
+from imchat_operator.http_session import TooLargeError
 from imchat_operator.models import (
     PAUSES,
     READINESS_GATE,
@@ -259,18 +260,14 @@ def _held(cluster: Cluster, found: Fleet, pod: str) -> tuple[int, int] | str:
         return _figures(text, metrics)
     except Failure as error:
         return f"connections are not shown for each gateway: {error.message}"
-    except (ValueError, KeyError, OverflowError):
+    except (TooLargeError, ValueError, KeyError, OverflowError):
         return f"connections are not shown for each gateway: the metrics of {pod} can't be read"
 
 
 def _figures(text: str, metrics: Metrics) -> tuple[int, int]:
-    names = (metrics.pods.connections, metrics.pods.max_connections)
-    lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith(names))
-    sums: dict[str, float] = {}
-    for family in text_string_to_metric_families(lines):
-        for sample in family.samples:
-            sums[sample.name] = sums.get(sample.name, 0) + sample.value
-    return int(sums[names[0]]), int(sums[names[1]])
+    connections, most = metrics.pods.connections, metrics.pods.max_connections
+    values = values_of(text, {connections, most})
+    return int(values[connections]), int(values[most])
 
 
 def _told(cluster: Cluster, found: Fleet) -> tuple[Told, ...]:

@@ -51,25 +51,21 @@ def is_calm(condition: Condition) -> bool:
 
 def status_view(found: Fleet) -> RenderableType:
     """Return a fleet, what it waits for, and what was decided last."""
-    grid = _grid()
-    for label, content in _status_rows(found):
-        grid.add_row(label, content)
-    return Group(_title(found), Padding(grid, (0, 0, 1, 2)))
+    return _view(found, _status_rows(found))
 
 
 def explanation_view(found: Fleet) -> RenderableType:
     """Return how the size came about, and what is in the way of another."""
-    grid = _grid()
-    for label, content in _explanation_rows(found):
-        grid.add_row(label, content)
-    return Group(_title(found), Padding(grid, (0, 0, 1, 2)))
+    return _view(found, _explanation_rows(found))
 
 
-def _grid() -> Table:
+def _view(found: Fleet, rows: Iterable[tuple[str, RenderableType]]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    return grid
+    for label, content in rows:
+        grid.add_row(label, content)
+    return Group(_title(found), Padding(grid, (0, 0, 1, 2)))
 
 
 def _title(found: Fleet) -> Text:

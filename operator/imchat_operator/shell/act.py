@@ -4,9 +4,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import assert_never
-
-import aiohttp
 
 from imchat_operator.core.decision import (
     Action,
@@ -30,15 +29,13 @@ from imchat_operator.shell.kube import (
     MERGE_PATCH,
     PODS,
     STRATEGIC_MERGE_PATCH,
+    UNANSWERED,
     Api,
     ApiError,
     Json,
 )
 from imchat_operator.shell.objects import DELETION_COST, TEMPLATE_HASH
 
-_NOT_FOUND = 404
-_CONFLICT = 409
-_INVALID = 422
 _LONGEST_REASON = 500
 # Between two requests for a removal that was refused, where the API server gives no time.
 _RETRY = timedelta(seconds=5)
@@ -105,7 +102,7 @@ class Actor:
             outcome = _refusal(action, error)
         except RefusedError as error:
             outcome = Outcome(action=action, refused=str(error))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except UNANSWERED as error:
             outcome = Outcome(action=action, refused=f"no answer from the API server ({error!r})")
         outcome = replace(outcome, refused=outcome.refused[:_LONGEST_REASON])
         self._refusals.heard(outcome)
@@ -193,13 +190,13 @@ class Actor:
 
 
 def _refusal(action: Action, error: ApiError) -> Outcome:
-    if error.status == _NOT_FOUND and not isinstance(action, Scale):
+    if error.status == HTTPStatus.NOT_FOUND and not isinstance(action, Scale):
         return Outcome(action=action)
     refused = str(error)
     # Of a patch, another pod's uid is not a conflict but an invalid change.
-    is_another = error.status == _INVALID and "metadata.uid" in refused
+    is_another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in refused
     is_of_a_pod = isinstance(action, Evict | Delete | Release | Adopt)
-    if is_of_a_pod and (error.status == _CONFLICT or is_another):
+    if is_of_a_pod and (error.status == HTTPStatus.CONFLICT or is_another):
         refused = eviction.CHANGED
     is_stale = refused == eviction.CHANGED
     return Outcome(action=action, refused=refused, retry_after=error.retry_after, is_stale=is_stale)

@@ -33,6 +33,15 @@ def token_of(path: str) -> str:
     return token
 
 
+def authorization(path: str) -> dict[str, str]:
+    """Return the headers that show the token of a file; none where the path is empty.
+
+    Raises:
+        CredentialsError: it holds none.
+    """
+    return {"Authorization": f"Bearer {token_of(path)}"} if path else {}
+
+
 def trust_in(path: str) -> ssl.SSLContext:
     """Return a context that believes only those whom the authorities of a file vouch for.
 

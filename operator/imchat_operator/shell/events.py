@@ -12,20 +12,16 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from http import HTTPStatus
 
-import aiohttp
 from prometheus_client import Counter
 
 from imchat_operator.core.decision import Dropped
 from imchat_operator.models import API_VERSION, GROUP, PendingEvent
-from imchat_operator.shell.kube import EVENTS, MERGE_PATCH, Api, ApiError, Json
+from imchat_operator.shell.kube import EVENTS, FAILED, MERGE_PATCH, Api, ApiError, Json
+from imchat_operator.units import rfc3339
 
 _LOG = logging.getLogger(__name__)
-_NOT_FOUND = 404
-_CONFLICT = 409
-_TOO_MANY = 429
-_SERVER_ERROR = 500
 _HOPELESS = {400, 404, 413, 422}  # the API server will never take it
 _CONTROLLER = "imchat-operator"
 _INSTANCE = f"{_CONTROLLER}-{socket.gethostname()}"[:128]
@@ -76,7 +72,7 @@ class Recorder:
         for event in due:
             try:
                 is_settled = await self._is_settled(event)
-            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except FAILED as error:
                 self._failed(event, error)
                 break
             if is_settled:
@@ -96,9 +92,12 @@ class Recorder:
         try:
             await (self._continue(event) if event.count > 1 else self._create(event))
         except ApiError as error:
-            if error.status == _TOO_MANY or error.status >= _SERVER_ERROR:
+            if (
+                error.status == HTTPStatus.TOO_MANY_REQUESTS
+                or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            ):
                 raise
-            if error.status == _CONFLICT and event.count == 1:
+            if error.status == HTTPStatus.CONFLICT and event.count == 1:
                 return True  # it is there already
             self._failed(event, error)
             if error.status not in _HOPELESS:
@@ -117,7 +116,7 @@ class Recorder:
         try:
             found = await self._api.request("GET", path)
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             await self._create(event)  # it never came to be, or its time has run out
             return
@@ -142,8 +141,8 @@ def _body(namespace: str, event: PendingEvent) -> Json:
     first = event.since or event.at
     return {
         **_latest(event, name=event.name, namespace=namespace),
-        "eventTime": _moment(first),
-        "firstTimestamp": _second(first),
+        "eventTime": rfc3339(first, "microseconds"),
+        "firstTimestamp": rfc3339(first, "seconds"),
         "source": {"component": _CONTROLLER},
         "reportingComponent": _CONTROLLER,
         "action": event.action,
@@ -161,21 +160,13 @@ def _body(namespace: str, event: PendingEvent) -> Json:
 
 def _latest(event: PendingEvent, **metadata: str) -> Json:
     """Return the fields that change while a series goes on, with those that say of which."""
-    series = {"count": event.count, "lastObservedTime": _moment(event.at)}
+    series = {"count": event.count, "lastObservedTime": rfc3339(event.at, "microseconds")}
     annotations = {f"{GROUP}/decision": event.decision}
     return {
         "metadata": {**metadata, "annotations": annotations},
-        "lastTimestamp": _second(event.at),
+        "lastTimestamp": rfc3339(event.at, "seconds"),
         "count": event.count,
         "message": event.message,
         "reportingInstance": _INSTANCE,
         **({"series": series} if event.count > 1 else {}),
     }
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _second(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

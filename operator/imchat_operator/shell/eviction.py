@@ -8,14 +8,11 @@ What is said of the budgets is as of a moment later.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import aiohttp
+from http import HTTPStatus
 
 from imchat_operator.core.decision import Delete, Evict, Outcome
-from imchat_operator.shell.kube import BUDGETS, PODS, Api, ApiError, Json
+from imchat_operator.shell.kube import BUDGETS, FAILED, PODS, Api, ApiError, Json
 
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
 _SEVERAL = "more than one PodDisruptionBudget"
 _TIMEOUT = 5.0
 CHANGED = "it changed meanwhile, looked at again"
@@ -44,8 +41,8 @@ async def evict(api: Api, namespace: str, action: Evict) -> Outcome:
     try:
         await api.request("POST", f"{path}/eviction", body=body)
     except ApiError as error:
-        is_several = error.status == _SERVER_ERROR and _SEVERAL in str(error)
-        if error.status != _TOO_MANY_REQUESTS and not is_several:
+        is_several = error.status == HTTPStatus.INTERNAL_SERVER_ERROR and _SEVERAL in str(error)
+        if error.status != HTTPStatus.TOO_MANY_REQUESTS and not is_several:
             raise
         found = await _budgets(api, namespace, meta.get("labels", {}))
         return _refusal(action, error, found)
@@ -116,7 +113,7 @@ async def _budgets(
     try:
         async with asyncio.timeout(_TIMEOUT):
             listed, _ = await api.items(BUDGETS.path(namespace), {})
-    except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
+    except FAILED:
         return None
     ours = (b for b in listed if selects(b["spec"].get("selector"), labels))
     return tuple(sorted(map(budget, ours), key=lambda b: b.name))

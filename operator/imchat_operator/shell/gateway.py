@@ -14,20 +14,17 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
-from prometheus_client.parser import text_string_to_metric_families
 
 from imchat_operator.core.decision import StartDrain
 from imchat_operator.core.snapshot import Reported, Silent, Unreadable
+from imchat_operator.exposition import values_of
 from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.models import Metrics
 from imchat_operator.settings import GatewayAccess
 from imchat_operator.shell.addresses import Address
-from imchat_operator.shell.credentials import CredentialsError, token_of, trust_in
+from imchat_operator.shell.credentials import CredentialsError, authorization, trust_in
 
 _LARGEST_ANSWER = 1 << 20
-# Of the metrics that are asked for: a few values each. Parsing takes a second for each megabyte,
-# during which nobody else is served.
-_LARGEST_FIGURES = 1 << 14
 _LONGEST_REASON = 200
 _DRAIN_TIMEOUT = 5.0
 _DRAINING = "imchat_gateway_draining"
@@ -148,12 +145,11 @@ class Gateways(HttpSession):
         access = self._access.get(address.namespace)
         if access is None:
             return {"url": address.url(path)}
-        token = access.token_file
         return {
             "url": address.url(path, "https"),
             "ssl": trust_in(access.ca_file),
             "server_hostname": access.server_name,
-            "headers": {"Authorization": f"Bearer {token_of(token)}"} if token else {},
+            "headers": authorization(access.token_file),
         }
 
 
@@ -173,22 +169,14 @@ def _values(text: str, wanted: Collection[str]) -> dict[str, float]:
     """Return the values of the metrics with these names, summed over their labels.
 
     Raises:
-        RefusedError: this is no Prometheus text.
+        RefusedError: this is no Prometheus text, or too much of it.
     """
-    found: dict[str, float] = {}
-    # The parser is slow, and a gateway may have a megabyte of other metrics.
-    heads = tuple(f"{name}{end}" for name in wanted for end in "{ \t")
-    lines = "".join(f"{t}\n" for t in text.splitlines() if t.startswith(heads))
-    if len(lines) > _LARGEST_FIGURES:
-        raise RefusedError(f"its metrics have more than {_LARGEST_FIGURES} bytes of these names")
     try:
-        for family in text_string_to_metric_families(lines):
-            for sample in family.samples:
-                if sample.name in wanted:
-                    found[sample.name] = found.get(sample.name, 0) + sample.value
+        return values_of(text, wanted)
+    except TooLargeError as error:
+        raise RefusedError(f"its metrics have {error}") from error
     except ValueError as error:
         raise RefusedError(f"its metrics can't be read: {error}"[:_LONGEST_REASON]) from error
-    return found
 
 
 def _reading(values: Mapping[str, float], metrics: Metrics) -> Reported | Unreadable:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -63,6 +64,12 @@ class ApiError(Exception):
         self.reason = reason
         self.retry_after = retry_after
         self.causes = causes
+
+
+UNANSWERED = (aiohttp.ClientError, TimeoutError, OSError)
+"""What a request raises to which the API server did not answer."""
+FAILED = (ApiError, *UNANSWERED)
+"""What a request raises that was not done, or not for all that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +203,7 @@ class Api:
             try:
                 listed = await self.request("GET", path)
             except ApiError as error:
-                if error.status == 404:  # noqa: PLR2004 -- HTTP's own number
+                if error.status == HTTPStatus.NOT_FOUND:
                     return None
                 raise
             for entry in listed["resources"]:
@@ -239,7 +246,7 @@ class Api:
         answer: aiohttp.ClientResponse = raw.response
         call.code = str(answer.status)
         async with answer:
-            if answer.status >= 400:  # noqa: PLR2004 -- HTTP's own number
+            if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise _error(answer.status, await _status(answer), answer.headers)
             yield answer
 

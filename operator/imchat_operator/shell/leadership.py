@@ -1,9 +1,9 @@
 """One leader among the operator's replicas, by a Lease that it renews; an epoch for each that led.
 
-As client-go's election, with three differences that the official Python client's lacks too: no wall
-clock is compared with another's, only the time for which this process has seen a Lease unchanged;
-a leader that ends gives its Lease back, so that the next need not wait; and the Lease counts its
-leaders, which is the epoch that every status carries.
+By client-go's rules, of which the official Python client keeps too few: no wall clock is compared,
+only the time for which this process has seen a Lease unchanged; a leader that ends gives its Lease
+back, so that the next need not wait; and the Lease counts its leaders, which is the epoch that
+every status carries.
 
 A Lease fences nothing by itself: a leader that was frozen may wake up and write. So `is_held` ends
 before anybody else may lead, by this process's own clock, and the session with the API server asks
@@ -15,20 +15,18 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
-import aiohttp
 from prometheus_client import Gauge
 
-from imchat_operator.shell.kube import Api, ApiError
+from imchat_operator.shell.kube import FAILED, Api, ApiError
 from imchat_operator.shell.lease_object import Lease, LeaseObject
+from imchat_operator.shell.wake import heard
 
 _LOG = logging.getLogger(__name__)
-_NOT_FOUND = 404
-_CONFLICT = 409
 _RETRY = 0.5
 _REQUEST = 2.0
-_TROUBLE = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 LEADING = Gauge("imchat_operator_leading", "1 while this replica leads or is the only one, else 0.")
 
@@ -118,11 +116,7 @@ class Leadership:
             await watched.synced.wait()
             while not await self._has_gained(next(iter(watched.items.values()), None)):
                 wait = max(_RETRY, self._since + self._lasting - self._clock())
-                try:
-                    async with asyncio.timeout(wait):
-                        await changed.wait()
-                except TimeoutError:
-                    pass
+                await heard(changed, wait)
                 changed.clear()
         finally:
             watching.cancel()
@@ -149,7 +143,7 @@ class Leadership:
         try:
             async with self._writing, asyncio.timeout(_REQUEST):
                 await self._replaced(self._lease, holder="", epoch=self._epoch)
-        except (_TakenError, *_TROUBLE) as error:
+        except (_TakenError, *FAILED) as error:
             _LOG.warning("the Lease %s could not be given back: %r", self._name, error)
 
     async def outrank(self, epoch: int) -> None:
@@ -180,7 +174,7 @@ class Leadership:
             async with asyncio.timeout(_REQUEST):
                 self._note(await self._object.read())
             return self._is_free() and await self._is_claimed()
-        except _TROUBLE as error:
+        except FAILED as error:
             _LOG.warning("the Lease %s can't be had: %r", self._name, error)
             return False
 
@@ -206,7 +200,7 @@ class Leadership:
                         self._lease, holder=self._identity, epoch=epoch
                     )
         except ApiError as error:
-            if error.status in {_CONFLICT, _NOT_FOUND}:
+            if error.status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 return False
             raise
         self._held(lease, begun)
@@ -222,7 +216,7 @@ class Leadership:
                     await self._renew(begun, least)
             except _TakenError:
                 return False
-            except _TROUBLE as error:
+            except FAILED as error:
                 _LOG.warning("the Lease %s was not renewed: %r", self._name, error)
                 await asyncio.sleep(_RETRY)
             else:
@@ -245,7 +239,7 @@ class Leadership:
         try:
             return await self._object.replace(lease, holder=holder, epoch=epoch)
         except ApiError as error:
-            if error.status not in {_CONFLICT, _NOT_FOUND}:
+            if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 raise
             # An earlier write of ours without an answer, a label of somebody's, or a new holder.
             found = await self._object.read()

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from imchat_operator.shell.kube import LEASES, Api, ApiError, Json
 from imchat_operator.shell.reflector import Reflector
-
-_NOT_FOUND = 404
+from imchat_operator.units import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class LeaseObject:
         try:
             return lease_of(await self._api.request("GET", self._path))
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -105,4 +105,4 @@ class LeaseObject:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.now(UTC), "microseconds")

@@ -12,9 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import aiohttp
-
-from imchat_operator.shell.kube import LEASES, Api, ApiError
+from imchat_operator.shell.kube import FAILED, LEASES, Api
 
 _NAMESPACE = "kube-node-lease"
 _USUAL_SECONDS = 40.0  # the kubelet's default of nodeLeaseDurationSeconds
@@ -106,7 +104,7 @@ class Leases:
                 renewed=datetime.fromisoformat(spec["renewTime"]),
                 seconds=float(spec.get("leaseDurationSeconds") or _USUAL_SECONDS),
             )
-        except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
+        except FAILED:
             return None
         except (LookupError, TypeError, ValueError):  # never renewed
             return None

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 
-import aiohttp
 from pydantic import ValidationError
 
 from imchat_operator.core.snapshot import Cluster, Window
@@ -14,14 +14,14 @@ from imchat_operator.models import GROUP, VERSION, matches
 from imchat_operator.shell.events import Recorder
 from imchat_operator.shell.gauges import GAUGES, window_samples
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import Api, ApiError, FencedError, Json, Resource
+from imchat_operator.shell.kube import UNANSWERED, Api, ApiError, FencedError, Json, Resource
 from imchat_operator.shell.objects import window
+from imchat_operator.shell.wake import heard
 
 _LOG = logging.getLogger(__name__)
 
 WINDOWS = Resource(group=GROUP, version=VERSION, plural="maintenancewindows")
 
-_NOT_FOUND = 404
 _LONGEST_PAUSE = 60.0
 _RETRY = 5.0
 _SETTLING = 1.0  # until Events that were promised are known to be posted
@@ -87,11 +87,7 @@ class Windows:
             pauses = [await self._kept(uid) for uid in tuple(self._bodies)]
             pause = min(pauses, default=_LONGEST_PAUSE)
             self._health.beat(_LOOP, pause + _LONGEST_STEP)
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await heard(self._wake, pause)
             self._wake.clear()
 
     async def _kept(self, uid: str) -> float:
@@ -107,7 +103,7 @@ class Windows:
             _LOG.info("%s: %s", path, error)
             await self._reread(uid, path)
         except Exception as error:  # noqa: BLE001 -- the loop's one boundary
-            known = isinstance(error, FencedError | aiohttp.ClientError | TimeoutError | OSError)
+            known = isinstance(error, (FencedError, *UNANSWERED))
             _LOG.warning("%s: %r", path, error, exc_info=not known)
         return _RETRY
 
@@ -115,9 +111,9 @@ class Windows:
         try:
             body = await self._api.request("GET", path)
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 self.gone(uid)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except UNANSWERED as error:
             _LOG.warning("%s: %r", path, error)
         else:
             self._replace(uid, body)

@@ -8,10 +8,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-import aiohttp
-
 from imchat_operator.core.snapshot import Node, Silent
-from imchat_operator.shell.kube import NODES, Api, ApiError, Json
+from imchat_operator.shell.kube import FAILED, NODES, Api, Json
 from imchat_operator.shell.leases import Leases
 from imchat_operator.shell.load import Sample
 from imchat_operator.shell.objects import Pod
@@ -95,7 +93,7 @@ class Nodes:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 items, _ = await self._api.items(NODES.path(), query)
-        except (ApiError, aiohttp.ClientError, TimeoutError, OSError):
+        except FAILED:
             return Node(name=name, ready=False)
         return node(items[0]) if items else Node(name=name, exists=False, ready=False)
 

@@ -162,13 +162,26 @@ def _released(meta: Json) -> str:
 
 def _annotator(meta: Json, keys: Iterable[str]) -> str:
     """Return who set one of the annotations last, by managedFields; empty if nobody did."""
+    paths = [("f:metadata", "f:annotations", f"f:{key}") for key in keys]
+    return _manager(meta, paths)
+
+
+def _manager(meta: Json, paths: Iterable[tuple[str, ...]]) -> str:
+    """Return the manager who set one of these fields last; empty if that is not known."""
     owners = [
         (entry.get("time", ""), entry.get("manager", ""))
         for entry in meta.get("managedFields", ())
-        for key in keys
-        if f"f:{key}" in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+        for path in paths
+        if _has(entry.get("fieldsV1", {}), path)
     ]
     return str(max(owners, default=("", ""))[1])
+
+
+def _has(fields: Json, path: tuple[str, ...]) -> bool:
+    *parents, last = path
+    for parent in parents:
+        fields = fields.get(parent, {})
+    return last in fields
 
 
 def _quarantine(annotations: dict[str, str]) -> str | None:
@@ -260,12 +273,7 @@ def autoscaler(found: Json) -> Autoscaler:
 
 def replicas_manager(found: Json) -> str:
     """Return who set an object's `spec.replicas` last, by its managedFields; empty if unknown."""
-    owners = [
-        (entry.get("time", ""), entry.get("manager", ""))
-        for entry in found["metadata"].get("managedFields", ())
-        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-    ]
-    return str(max(owners, default=("", ""))[1])
+    return _manager(found["metadata"], [("f:spec", "f:replicas")])
 
 
 def cluster_of(body: Json) -> Cluster:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from imchat_operator.core.decision import Outcome, Scale
@@ -39,8 +40,6 @@ from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.reflector import Reflector
 from imchat_operator.shell.signals import Asked
 
-_FORBIDDEN = 403
-_NOT_FOUND = 404
 # Drains and ill gateways are looked at this often, however long the metrics interval is.
 _CLOSE_WATCH = timedelta(seconds=1)
 
@@ -162,7 +161,7 @@ class Observer:
         try:
             scale = await self._api.request("GET", path)
         except ApiError as error:
-            if error.status not in {_NOT_FOUND, _FORBIDDEN}:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
                 raise
             why = f"spec.targetRef: {ref.kind} {ref.name} can't be scaled ({error}); "
             return TargetMissing(why=f"{why}create it or correct its name"), path
@@ -240,7 +239,7 @@ class Observer:
         try:
             found = await self._api.request("GET", resource.path(self._namespace, ref.name))
         except ApiError as error:
-            if error.status in {_NOT_FOUND, _FORBIDDEN}:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
                 return ""
             raise
         return replicas_manager(found)

@@ -16,7 +16,7 @@ import aiohttp
 
 from imchat_operator.http_session import HttpSession, TooLargeError, content
 from imchat_operator.settings import PrometheusServer
-from imchat_operator.shell.credentials import CredentialsError, token_of, trust_in
+from imchat_operator.shell.credentials import CredentialsError, authorization, trust_in
 
 _LARGEST_ANSWER = 4 << 20
 _LONGEST_REASON = 200
@@ -96,7 +96,7 @@ class Prometheus(HttpSession):
             async with self._session.post(
                 f"{known.url.rstrip('/')}/api/v1/query",
                 data=fields,
-                headers=_authorization(known),
+                headers=authorization(known.token_file),
                 ssl=_trust(known),
                 timeout=aiohttp.ClientTimeout(total=within.total_seconds()),
                 allow_redirects=False,
@@ -120,10 +120,6 @@ class Prometheus(HttpSession):
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             raise NoFiguresError(f"Prometheus {server} answered HTTP {status}, no JSON") from error
-
-
-def _authorization(server: PrometheusServer) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token_of(server.token_file)}"} if server.token_file else {}
 
 
 def _trust(server: PrometheusServer) -> ssl.SSLContext | bool:

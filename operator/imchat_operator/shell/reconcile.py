@@ -2,8 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime
+from http import HTTPStatus
 
-import aiohttp
 import structlog
 from pydantic import ValidationError
 
@@ -18,7 +18,15 @@ from imchat_operator.shell.act import Actor
 from imchat_operator.shell.audit import Audit
 from imchat_operator.shell.gauges import GAUGES, cluster_samples, invalid_samples
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import MERGE_PATCH, ApiError, FencedError, Json, Resource
+from imchat_operator.shell.kube import (
+    FAILED,
+    MERGE_PATCH,
+    UNANSWERED,
+    ApiError,
+    FencedError,
+    Json,
+    Resource,
+)
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of, history_of
@@ -34,12 +42,10 @@ CLUSTERS = Resource(group=GROUP, version=VERSION, plural="imchatclusters")
 # that is away holds up no other.
 _FINALIZER = f"{GROUP}/drains"
 
-_CONFLICT = 409
-_NOT_FOUND = 404
 _SHORTEST_PAUSE = 0.2  # changes that come together are one pass
 _LONGEST_PAUSE = 30.0
 _LONGEST_STEP = 120.0  # of a pass; a request to the API server is given up after 30 s
-_KNOWN = (ApiError, FencedError, aiohttp.ClientError, TimeoutError, OSError)
+_KNOWN = (FencedError, *FAILED)
 
 
 class ClusterLoop:
@@ -127,7 +133,7 @@ class ClusterLoop:
             with telemetry.PASS_SECONDS.time():
                 decision = await self._pass()
         except ApiError as error:
-            if error.status in {_CONFLICT, _NOT_FOUND}:
+            if error.status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 return await self._refreshed()
             return self._failed(error)
         except Exception as error:  # noqa: BLE001 -- the loop's one boundary
@@ -149,8 +155,8 @@ class ClusterLoop:
         try:
             body = await self._api.request("GET", self._path)
         except ApiError as error:
-            return None if error.status == _NOT_FOUND else self._failed(error)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return None if error.status == HTTPStatus.NOT_FOUND else self._failed(error)
+        except UNANSWERED as error:
             return self._failed(error)
         if body["metadata"]["uid"] != self._body["metadata"]["uid"]:
             return None  # another object of the same name, which has a loop of its own
@@ -160,7 +166,7 @@ class ClusterLoop:
     async def _pass(self) -> Decision:
         # The watch may replace self._body at every await; what is decided here is for this version.
         body = self._body
-        if (found := history_of(body).epoch) > self._mandate.epoch > 0:
+        if (found := (body.get("status") or {}).get("epoch", 0)) > self._mandate.epoch > 0:
             await self._mandate.outrank(found)
         is_leaving = "deletionTimestamp" in body["metadata"]
         windows = self._windows.of(self._namespace)

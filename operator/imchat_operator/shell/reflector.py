@@ -9,14 +9,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import aiohttp
 
-from imchat_operator.shell.kube import Api, ApiError, Json
+from imchat_operator.shell.kube import FAILED, Api, ApiError, Json
 
 _LOG = logging.getLogger(__name__)
-_GONE = 410
 _WATCH_SECONDS = 240
 _LONGEST_PAUSE = 30.0
 # The server ends a watch itself; the margin is for a connection that has died unnoticed.
@@ -67,7 +67,7 @@ class Reflector(Generic[T]):
                 version = ""
             except Exception as error:  # noqa: BLE001 -- the loop's one boundary
                 failures += 1
-                known = isinstance(error, ApiError | aiohttp.ClientError | TimeoutError | OSError)
+                known = isinstance(error, FAILED)
                 if not known:
                     version = ""  # what could not be read must not be skipped
                 pause = _pause(failures)
@@ -93,7 +93,7 @@ class Reflector(Generic[T]):
             async for event in self._api.watch(self._path, query, _TIMEOUT):
                 version = self._applied(event)
         except ApiError as error:
-            if error.status == _GONE:
+            if error.status == HTTPStatus.GONE:
                 raise _GoneError from error
             raise
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -104,7 +104,7 @@ class Reflector(Generic[T]):
     def _applied(self, event: Json) -> str:
         seen = event["object"]
         if event["type"] == "ERROR":
-            if seen.get("code") == _GONE:
+            if seen.get("code") == HTTPStatus.GONE:
                 raise _GoneError
             raise ApiError(seen.get("code", 0), seen.get("reason", ""), seen.get("message", ""))
         version: str = seen["metadata"]["resourceVersion"]

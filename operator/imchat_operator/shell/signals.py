@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
-
 from imchat_operator.core.load import CONNECTIONS, max_age, signal_name
 from imchat_operator.core.snapshot import Figure, Measured, Measurement, Unmeasured
 from imchat_operator.models import (
@@ -23,7 +21,7 @@ from imchat_operator.models import (
     Signal,
     SignalType,
 )
-from imchat_operator.shell.kube import POD_METRICS, Api, ApiError, Json
+from imchat_operator.shell.kube import POD_METRICS, UNANSWERED, Api, ApiError, Json
 from imchat_operator.shell.objects import Pod, Resources, time_of
 from imchat_operator.shell.prometheus import NoFiguresError, Prometheus
 from imchat_operator.units import parsed_quantity
@@ -193,7 +191,7 @@ class Signals:
         except ApiError as error:
             why = f"metrics.k8s.io refused ({error}): is a metrics server installed?"
             raise NoFiguresError(why) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except UNANSWERED as error:
             why = f"metrics.k8s.io does not answer ({type(error).__name__})"
             raise NoFiguresError(why) from error
         items: list[Json] = listed["items"]

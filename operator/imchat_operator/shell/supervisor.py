@@ -9,12 +9,10 @@ import logging
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
 from imchat_operator.core.snapshot import Cluster
 from imchat_operator.settings import Settings
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import NODES, ApiError, Json, Resource
+from imchat_operator.shell.kube import FAILED, NODES, Json, Resource
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import WINDOWS, Windows
 from imchat_operator.shell.nodes import node
@@ -130,7 +128,7 @@ class Supervisor:
             try:
                 clusters = await self._listed(CLUSTERS)
                 windows = await self._listed(WINDOWS)
-            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except FAILED as error:
                 _LOG.warning("resync failed: %r", error)
                 continue
             for uid in self._loops.keys() - clusters.keys():

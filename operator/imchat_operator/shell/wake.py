@@ -6,6 +6,15 @@ from time import monotonic
 from imchat_operator.shell import telemetry
 
 
+async def heard(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, or for so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
 class Wake:
     """An event that is timed from the first of several changes to the pass that they cause."""
 
@@ -22,11 +31,7 @@ class Wake:
 
     async def wait(self, seconds: float) -> None:
         """Wait for a change, or for so many seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            pass
+        await heard(self._event, seconds)
 
     def answered(self) -> None:
         """Take note that a pass begins, which sees all changes so far."""
