@@ -1,12 +1,15 @@
 """What people ask of a gateway by an annotation of its pod, and the modes and pauses of healing."""
 
+from pathlib import Path
+
 import pytest
 
 from harness import Namespace, Users
-from harness.manifests import gateways, steady
+from harness.manifests import Manifest, gateways, loaded, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
+_EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 _FAST = {"unresponsiveFor": "2s", "notReadyFor": "3s", "restarts": 2}
 
 
@@ -111,3 +114,35 @@ def test_what_would_be_repaired_is_recommended_once(namespace: Namespace) -> Non
     namespace.wait_until(lambda: namespace.condition("Healing")["reason"] == "AllHealthy")
     assert namespace.reasons().count("RemediationRecommended") == 1
     assert namespace.pod_names() == names
+
+
+def _prestop_gateways() -> Manifest:
+    """Return the Deployment of the documentation, on addresses that are shared with nobody."""
+    deployment, _ = loaded(_EXAMPLES / "prestop.yaml")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["command"] = ["python", str(_EXAMPLES / "prestop_gateway.py")]
+    container["env"] = [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    ]
+    return deployment
+
+
+def test_a_gateway_without_a_drain_is_left_to_its_prestop_hook(namespace: Namespace) -> None:
+    healing = {**_FAST, "zombie": {"messages": "", "errors": ""}}
+    namespace.apply(_prestop_gateways(), steady(healing=healing))
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+    asked = min(namespace.pod_names())
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "60") as users:
+        users.wait_for_connected(60)
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+        namespace.wait_until(lambda: asked not in namespace.pod_names(), seconds=60)
+        users.wait_for_connected(60)
+        report = users.leave()
+    assert report["dropped"] == 0
+    assert report["closed"]["1012"] > 0
+    assert namespace.note("DrainRefused") == (
+        f"{asked} can't be told to drain (answered HTTP 404): "
+        "an unknown number of connections are left to its preStop hook"
+    )
+    assert "ConnectionsCut" not in namespace.reasons()

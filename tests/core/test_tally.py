@@ -36,6 +36,13 @@ def shrunk(moved: int, cut: int = 0) -> tuple[Tally, ...]:
         pytest.param(
             [DRAINING], [LATE], gateway("a", 20), shrunk(280, 20), id="what was left is cut"
         ),
+        pytest.param(
+            [DRAINING],
+            [drain("a", Phase.REMOVING, left=250)],
+            gateway("a", 250),
+            shrunk(50),
+            id="what is left to its preStop hook is neither",
+        ),
         pytest.param([REMOVING], [REMOVING], gateway("a", 0), (), id="it is counted once"),
         pytest.param([LATE], [LATE], gateway("a", 20), (), id="so is what was cut"),
         pytest.param([LATE], [], None, (), id="its end counts no more"),

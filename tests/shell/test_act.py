@@ -221,6 +221,39 @@ async def test_a_drain_is_asked_of_the_gateway_itself() -> None:
     assert server.asked == []
 
 
+@pytest.mark.parametrize(
+    ("status", "is_final"),
+    [
+        pytest.param(404, True, id="it has no such path"),
+        pytest.param(405, True, id="nor such a method"),
+        pytest.param(501, True, id="nor does it know how"),
+        pytest.param(503, False, id="it can't now"),
+        pytest.param(401, False, id="a token may be renewed"),
+    ],
+)
+async def test_a_gateway_without_a_drain_is_told_from_one_that_can_not_now(
+    status: int,
+    is_final: bool,  # noqa: FBT001 -- a column of the table
+) -> None:
+    gateway, server = ApiServer({"POST /drain": Reply(status=status)}), ApiServer()
+    async with (
+        served(gateway.answer) as port,
+        session_with(server) as api,
+        Gateways() as gateways,
+    ):
+        where = {"uid-a": Address(host="127.0.0.1", port=port)}
+        outcome = await Actor(api, gateways, "chat").perform(DRAIN, SCALE, where)
+    assert outcome == Outcome(action=DRAIN, refused=f"answered HTTP {status}", is_final=is_final)
+
+
+async def test_a_gateway_that_may_not_be_asked_will_never_drain() -> None:
+    why = "not asked: 127.0.0.1 is a loopback address"
+    where = {"uid-a": Address(host="127.0.0.1", port=9, refused=why)}
+    async with session_with(ApiServer()) as api, Gateways() as gateways:
+        outcome = await Actor(api, gateways, "chat").perform(DRAIN, SCALE, where)
+    assert outcome == Outcome(action=DRAIN, refused=why, is_final=True)
+
+
 async def test_a_removal_that_was_refused_is_not_asked_for_again_at_once() -> None:
     server = ApiServer({f"DELETE {POD}": refused(403, "forbidden")})
     async with session_with(server) as api, Gateways() as gateways:

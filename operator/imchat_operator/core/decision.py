@@ -91,6 +91,7 @@ class Reason(StrEnum):
     # draining
     GATEWAY_DRAINING = "GatewayDraining"
     GATEWAY_DRAINED = "GatewayDrained"
+    DRAIN_REFUSED = "DrainRefused"
     CONNECTIONS_CUT = "ConnectionsCut"
     DRAIN_SLOWED = "DrainSlowed"
     # maintenance windows

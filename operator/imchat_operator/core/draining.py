@@ -6,6 +6,8 @@ record in status, whichever process reads it.
 
     Isolating ─▶ Draining ─▶ Removing ─▶ a scale-down: resizing.py removes all victims at once
         └───── out of reach ────▲        a repair: repairing.py goes on
+
+A gateway that answers but has no drain is removed as it is: the rest is up to its preStop hook.
 """
 
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ from imchat_operator.core.snapshot import (
     Target,
 )
 from imchat_operator.core.stage import isolation
-from imchat_operator.models import Drain, Phase, Remediation, Suspect
+from imchat_operator.models import Drain, Phase, Purpose, Remediation, Suspect
 from imchat_operator.units import duration_text
 
 
@@ -137,11 +139,17 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
     took = snapshot.now - drain.phase_since
     is_due = took >= snapshot.spec.draining.deadline
     residual = snapshot.spec.draining.residual
+    refused = _final_refusal(snapshot, drain, gateway)
+    is_over = is_due or bool(refused)
     match reading:
-        case Reported(connections=held, draining=drains) if held <= residual and (drains or is_due):
+        case Reported(connections=held, draining=drains) if held <= residual and (
+            drains or is_over
+        ):
             return _drained(snapshot, drain, gateway, took)
         case Silent() if is_due:
             return out_of_reach(snapshot, drain, gateway)
+    if refused:
+        return _left_to_itself(snapshot, drain, gateway, refused)
     if is_due:
         limit = duration_text(snapshot.spec.draining.deadline)
         left = count_text(gateway.known_connections)
@@ -157,6 +165,37 @@ def _draining(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
             ),
         )
     return Step(drain=drain, actions=(*isolation(gateway), *_told(snapshot, gateway, pace)))
+
+
+def _final_refusal(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> str:
+    """Return why a gateway will never drain, as it goes on saying after a hang's patience."""
+    reading = gateway.reading
+    is_draining = isinstance(reading, Reported) and reading.draining
+    if is_draining or snapshot.now - drain.phase_since < snapshot.spec.healing.unresponsive_for:
+        return ""
+    answers = (
+        o
+        for o in snapshot.outcomes
+        if isinstance(o.action, StartDrain) and o.action.uid == drain.uid and o.is_final
+    )
+    return next((o.refused for o in answers), "")
+
+
+def _left_to_itself(snapshot: Snapshot, drain: Drain, gateway: Gateway, refused: str) -> Step:
+    left = count_text(gateway.known_connections)
+    fate = "are left to its preStop hook"
+    if not gateway.has_pre_stop:
+        fate = "are lost unless it closes them on SIGTERM, as it has no preStop hook"
+    if drain.purpose is Purpose.QUARANTINE:
+        fate = "stay open"
+    message = f"{drain.pod} can't be told to drain ({refused}): {left} connections {fate}"
+    type_: Literal["Normal", "Warning"] = "Normal" if gateway.has_pre_stop else "Warning"
+    removing = entered(snapshot, drain, Phase.REMOVING)
+    return Step(
+        drain=removing.model_copy(update={"left": gateway.known_connections or 0}),
+        actions=isolation(gateway),
+        notices=on_both(snapshot, drain, Reason.DRAIN_REFUSED, message, type_),
+    )
 
 
 def _drained(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
@@ -197,8 +236,9 @@ def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
         return Step(drain=drain)
     again = entered(snapshot, drain, Phase.ISOLATING)
     again = again.model_copy(
-        update={"restarts": gateway.restarts, "connections": gateway.known_connections, "cut": 0}
+        update={"restarts": gateway.restarts, "connections": gateway.known_connections}
     )
+    again = again.model_copy(update={"cut": 0, "left": 0})
     return Step(drain=again, actions=isolation(gateway))
 
 

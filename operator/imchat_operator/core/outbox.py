@@ -43,6 +43,7 @@ _ACTIONS = {
     Reason.GATEWAY_QUARANTINED: "Quarantine",
     Reason.GATEWAY_DRAINING: "Drain",
     Reason.GATEWAY_DRAINED: "Drain",
+    Reason.DRAIN_REFUSED: "Drain",
     Reason.CONNECTIONS_CUT: "Drain",
     Reason.GATEWAY_EVICTED: "Evict",
     Reason.GATEWAY_DELETED: "Delete",

@@ -159,6 +159,7 @@ class Gateway:
         restarted_at: when a container ended last, to be started again.
         deletion_due: end of its grace period, once it is being deleted.
         finalizers: who keeps it from going.
+        has_pre_stop: whether a container's preStop hook runs before it is told to end.
         revision: of the target's pod template.
         released: its revision, if it was taken out of its ReplicaSet by the operator.
         drain_requested: whether its annotation asks for a drain.
@@ -188,6 +189,7 @@ class Gateway:
     restarted_at: datetime | None = None
     deletion_due: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    has_pre_stop: bool = False
     revision: str = ""
     released: str = ""
     drain_requested: bool = False

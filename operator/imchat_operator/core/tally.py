@@ -1,7 +1,8 @@
 """How many connections drains moved, and how many they cut, between two statuses.
 
 A drain is counted where its closing ends: on the way to the removal, into quarantine, or back into
-rotation. What was moved is what the gateway held when the drain began, less what was left. A
+rotation. What was moved is what the gateway held when the drain began, less what was left. What
+a gateway without a drain is left with is neither: nobody sees how its preStop hook ends. A
 gateway that somebody else deletes in mid-drain is not counted: nobody knows what became of it.
 """
 
@@ -60,7 +61,7 @@ def _moved(drain: Drain, new: Drain | None, gateway: Gateway | None) -> int:
         return 0
     match new.phase if new is not None else None:
         case Phase.REMOVING | Phase.QUARANTINED if new is not None:
-            return max(0, drain.connections - new.cut)
+            return max(0, drain.connections - new.cut - new.left)
         case Phase.RETURNING | None if drain.phase is Phase.DRAINING and gateway is not None:
             left = gateway.known_connections
             return max(0, drain.connections - left) if left is not None else 0

@@ -92,6 +92,9 @@ class Drain(Model):
     )
     attempt: int = Field(1, ge=1, description="Repairs in this place, this one included.")
     cut: int = Field(0, ge=0, description="Connections that were, or are, lost with it.")
+    left: int = Field(
+        0, ge=0, description="Connections left to its preStop hook, as it has no drain."
+    )
     by: str = Field("", max_length=253, description="The replacement that was started first.")
     by_uid: str = Field("", max_length=64, description="Of the replacement.")
     restarts: int = Field(0, ge=0, description="Of the gateway's containers when it began.")

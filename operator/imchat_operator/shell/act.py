@@ -24,7 +24,7 @@ from imchat_operator.core.ownership import OURSELVES
 from imchat_operator.models import READINESS_GATE, RELEASED
 from imchat_operator.shell import eviction
 from imchat_operator.shell.addresses import Address
-from imchat_operator.shell.gateway import Gateways, RefusedError
+from imchat_operator.shell.gateway import Gateways, ImpossibleError, RefusedError
 from imchat_operator.shell.kube import (
     MERGE_PATCH,
     PODS,
@@ -101,7 +101,8 @@ class Actor:
         except ApiError as error:
             outcome = _refusal(action, error)
         except RefusedError as error:
-            outcome = Outcome(action=action, refused=str(error))
+            is_final = isinstance(error, ImpossibleError)
+            outcome = Outcome(action=action, refused=str(error), is_final=is_final)
         except UNANSWERED as error:
             outcome = Outcome(action=action, refused=f"no answer from the API server ({error!r})")
         outcome = replace(outcome, refused=outcome.refused[:_LONGEST_REASON])

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,11 @@ from imchat_operator.shell.credentials import CredentialsError, authorization, t
 _LARGEST_ANSWER = 1 << 20
 _LONGEST_REASON = 200
 _DRAIN_TIMEOUT = 5.0
+_NO_SUCH_THING = {
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
 _DRAINING = "imchat_gateway_draining"
 ACCEPTED = "imchat_gateway_connections_accepted_total"
 
@@ -42,6 +48,10 @@ class Scrape:
 
 class RefusedError(Exception):
     """A gateway did not do what it was asked, with the reason in words."""
+
+
+class ImpossibleError(RefusedError):
+    """A gateway can't do it, or may not be asked: asking again changes nothing."""
 
 
 class UnansweredError(RefusedError):
@@ -88,6 +98,7 @@ class Gateways(HttpSession):
 
         Raises:
             RefusedError: it did not agree.
+            ImpossibleError: it has no drain, or may not be asked for it.
         """
         body = {
             "connectionsPerSecond": action.connections_per_second,
@@ -114,7 +125,7 @@ class Gateways(HttpSession):
         body: dict[str, Any] | None = None,
     ) -> str:
         if address.refused:
-            raise RefusedError(address.refused)
+            raise ImpossibleError(address.refused)
         try:
             async with self._session.request(
                 method,
@@ -124,8 +135,9 @@ class Gateways(HttpSession):
                 **self._secured(address, path),
             ) as answer:
                 text = (await content(answer, _LARGEST_ANSWER)).decode(errors="replace")
-                if answer.status != 200:  # noqa: PLR2004 -- HTTP's own number
-                    raise RefusedError(f"answered HTTP {answer.status}")
+                if answer.status != HTTPStatus.OK:
+                    kind = ImpossibleError if answer.status in _NO_SUCH_THING else RefusedError
+                    raise kind(f"answered HTTP {answer.status}")
                 return text
         except CredentialsError as error:
             raise RefusedError(f"not asked: {error}") from error

@@ -76,6 +76,7 @@ class Pod:
     restarted_at: datetime | None = None
     deletion_due: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    has_pre_stop: bool = False
     revision: str = ""
     released: str = ""
     drain_requested: bool = False
@@ -128,6 +129,7 @@ def pod(found: Json) -> Pod:
         # The API server adds the grace period to the time of the request.
         deletion_due=time_of(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
         finalizers=tuple(meta.get("finalizers", ())),
+        has_pre_stop=any("preStop" in c.get("lifecycle", {}) for c in spec.get("containers", ())),
         revision=_revision(meta) or released,
         released=released,
         drain_requested=annotations.get(DRAIN) == "true",
@@ -244,6 +246,7 @@ def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
         restarted_at=found.restarted_at,
         deletion_due=found.deletion_due,
         finalizers=found.finalizers,
+        has_pre_stop=found.has_pre_stop,
         revision=found.revision,
         released=found.released,
         drain_requested=found.drain_requested,
