@@ -43,7 +43,7 @@ class Figures:
     """One scrape, of one fleet."""
 
     def __init__(self, namespace: Namespace, operator: OperatorProcess) -> None:
-        self._owner = ('cluster="chat"', f'namespace="{namespace.name}"')
+        self._owner = ('imchatcluster="chat"', f'namespace="{namespace.name}"')
         self._all = operator.metrics()
 
     def one(self, name: str, *labels: str) -> float:

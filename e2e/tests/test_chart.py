@@ -67,6 +67,9 @@ VARIANTS = [
 ]
 
 
+_ROOT = Path(__file__).resolve().parents[2]
+
+
 @pytest.fixture(scope="session")
 def chart() -> Chart:
     return Chart.found(plain(print))
@@ -235,3 +238,20 @@ def test_a_digest_wins_over_a_tag(chart: Chart) -> None:
     assert image == "ghcr.io/imchat/imchat-operator:edge"
     image = template(chart.template(EVERYTHING))["spec"]["containers"][0]["image"]
     assert image == f"ghcr.io/imchat/imchat-operator@sha256:{'0' * 64}"
+
+
+def test_the_values_of_the_documentation_put_the_audit_file_on_its_volume(chart: Chart) -> None:
+    page = (_ROOT / "docs" / "installation.md").read_text()
+    section = page.partition("### An audit file")[2].partition("\n#")[0]
+    values = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    (pod,) = (
+        found["spec"]["template"]["spec"]
+        for found in chart.template(values)
+        if found["kind"] == "Deployment"
+    )
+    (container,) = pod["containers"]
+    path = next(e["value"] for e in container["env"] if e["name"] == "IMCHAT_AUDIT_LOG")
+    (mount,) = container["volumeMounts"]
+    (volume,) = pod["volumes"]
+    assert Path(path).parent == Path(mount["mountPath"])
+    assert volume["name"] == mount["name"]

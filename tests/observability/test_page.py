@@ -5,7 +5,7 @@ from tests.observability.registry import metrics
 from tests.observability.test_queries import ALERTS
 
 PAGE = ROOT / "docs" / "observability.md"
-SHORT = {"fleet": {"namespace", "cluster"}, "window": {"namespace", "window"}}
+SHORT = {"fleet": {"namespace", "imchatcluster"}, "window": {"namespace", "window"}}
 
 
 def labels(cell: str) -> frozenset[str]:

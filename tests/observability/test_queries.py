@@ -48,7 +48,9 @@ def test_names_keep_the_conventions() -> None:
     ("query", "expected"),
     [
         pytest.param(
-            'sum by (cluster) (imchat_operator_drains{purpose="Healing"}) > 0', [], id="a good one"
+            'sum by (imchatcluster) (imchat_operator_drains{purpose="Healing"}) > 0',
+            [],
+            id="a good one",
         ),
         pytest.param(
             "imchat_operator_unicorns", ["imchat_operator_unicorns is no metric"], id="a metric"

@@ -223,13 +223,13 @@ def test_what_is_not_served_any_more_is_not_shown() -> None:
     def shown(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(f"imchat_operator_{name}", {"namespace": "chat", **labels})
 
-    assert shown("gateways_current", cluster="chat") == 4
-    assert shown("connections", cluster="b") == 9
+    assert shown("gateways_current", imchatcluster="chat") == 4
+    assert shown("connections", imchatcluster="b") == 9
     assert shown("window_state", window="night", state="Open") == 1
     gauges.forget(CLUSTER.uid)
     gauges.forget(night.uid)
-    assert shown("gateways_current", cluster="chat") is None
-    assert shown("connections", cluster="b") == 9
+    assert shown("gateways_current", imchatcluster="chat") is None
+    assert shown("connections", imchatcluster="b") == 9
     assert shown("window_state", window="night", state="Open") is None
 
 

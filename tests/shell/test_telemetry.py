@@ -32,7 +32,7 @@ def status(*repairs: Remediation) -> ImChatClusterStatus:
     return ImChatClusterStatus(remediations=repairs)
 
 
-OWNER = {"namespace": "chat", "cluster": "main"}
+OWNER = {"namespace": "chat", "imchatcluster": "main"}
 
 
 def counted(ailment: str) -> dict[str, float]:
@@ -133,7 +133,8 @@ def series() -> set[str]:
         sample.name
         for family in REGISTRY.collect()
         for sample in family.samples
-        if sample.labels.get("cluster") == OWNER["cluster"] and not sample.name.endswith("_created")
+        if sample.labels.get("imchatcluster") == OWNER["imchatcluster"]
+        and not sample.name.endswith("_created")
     }
 
 

@@ -27,7 +27,7 @@ from imchat_operator.models import (
     Purpose,
 )
 
-_CLUSTER = ("namespace", "cluster")
+_CLUSTER = ("namespace", "imchatcluster")
 _WINDOW = ("namespace", "window")
 
 

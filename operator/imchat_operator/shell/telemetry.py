@@ -1,7 +1,7 @@
 """What the operator counts and times: Prometheus' counters and histograms.
 
-Figures of a cluster carry `namespace` and `cluster`; they begin at 0 when this process begins to
-serve it, so that a first failure is an increase, and go when it does so no more. Gauges are in
+Figures of a cluster carry `namespace` and `imchatcluster`; they begin at 0 when this process begins
+to serve it, so that a first failure is an increase, and go when it does so no more. Gauges are in
 gauges.py.
 """
 
@@ -17,7 +17,7 @@ from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.tally import Tally
 from imchat_operator.models import ImChatClusterStatus, Purpose
 
-_CLUSTER = ("namespace", "cluster")
+_CLUSTER = ("namespace", "imchatcluster")
 _DECIDING = ("Scaling", "Healing")
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
