@@ -285,3 +285,49 @@ async def test_a_refused_address_is_sent_nothing(server: Server, gateways: Gatew
     with pytest.raises(RefusedError, match="metadata service"):
         await gateways.cancel_drain(refused)
     assert server.asked == []
+
+
+class Crowd:
+    """Counts who waits for an answer at the same time, and answers some way."""
+
+    def __init__(self, hangs: str = "") -> None:
+        self._hangs = hangs
+        self._now = 0
+        self.most = 0
+        self.hanging = asyncio.Semaphore(0)
+        self.released = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer soon, or never."""
+        self._now += 1
+        self.most = max(self.most, self._now)
+        if request.path == self._hangs:
+            self.hanging.release()
+            await self.released.wait()
+        await asyncio.sleep(0.02)
+        self._now -= 1
+        return web.Response(text=FIGURES)
+
+
+async def test_many_are_asked_some_at_a_time(server: Server, gateways: Gateways) -> None:
+    crowd = Crowd()
+    server.answer = crowd.answer
+    scrapes = await asyncio.gather(*(gateways.scrape(server.address, METRICS) for _ in range(300)))
+    assert all(isinstance(s.reading, Reported) for s in scrapes)
+    assert 1 < crowd.most <= 64
+
+
+async def test_those_that_hang_hold_up_others_for_a_moment_only(
+    server: Server, gateways: Gateways
+) -> None:
+    crowd = Crowd(hangs="/hangs")
+    server.answer = crowd.answer
+    hung = Metrics.model_validate({"timeout": "30s", "pods": {"path": "/hangs"}})
+    tasks = [asyncio.create_task(gateways.scrape(server.address, hung)) for _ in range(100)]
+    async with asyncio.timeout(20):
+        for _ in tasks:
+            await crowd.hanging.acquire()
+        scrape = await gateways.scrape(server.address, METRICS)
+        crowd.released.set()
+        await asyncio.gather(*tasks)
+    assert isinstance(scrape.reading, Reported)

@@ -1,10 +1,12 @@
 """Refusals of the API server, as errors to match."""
 
+import asyncio
 from datetime import timedelta
 
+import aiohttp
 import pytest
 from kubernetes.aio import client
-from tests.shell.apiserver import ApiServer, Reply, refused, session_with
+from tests.shell.apiserver import ApiServer, Reply, listed, refused, session_with
 from tests.shell.serving import served, text
 
 from imchat_operator.shell.kube import Api, ApiError, FencedError, Resource
@@ -114,3 +116,28 @@ async def test_a_kind_is_looked_for_in_its_own_group_only() -> None:
     async with session_with(server) as api:
         assert await api.resource("apps/v1/../../../api/v1", "Secret") is None
     assert server.requests == ["GET /apis/apps/v1/../../../api/v1"]
+
+
+async def test_watches_leave_requests_their_connections() -> None:
+    server = ApiServer({"GET /api/v1/nodes": listed()})
+    many = 150  # more than the official client opens by default
+    opened = asyncio.Semaphore(0)
+    async with session_with(server) as api:
+
+        async def watch() -> None:
+            limits = aiohttp.ClientTimeout(total=None)
+            async for _ in api.watch("/api/v1/pods", {"watch": "true"}, limits):
+                opened.release()
+
+        events = server.events["/api/v1/pods"] = asyncio.Queue()
+        tasks = [asyncio.create_task(watch()) for _ in range(many)]
+        async with asyncio.timeout(20):
+            for _ in range(many):
+                events.put_nowait({"type": "BOOKMARK"})
+            for _ in range(many):
+                await opened.acquire()
+            found, _ = await api.items("/api/v1/nodes", {})
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert found == []

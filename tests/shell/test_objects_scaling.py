@@ -126,8 +126,13 @@ def test_an_autoscaler_is_named_as_its_user_knows_it(
 ) -> None:
     owned = {} if owners is None else {"ownerReferences": owners}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gateway"}
-    found = {"metadata": {"name": "chat", **owned}, "spec": {"scaleTargetRef": target}}
-    assert autoscaler(found) == Autoscaler(name=name, kind="Deployment", target="gateway")
+    found = {
+        "metadata": {"namespace": "edge", "name": "chat", **owned},
+        "spec": {"scaleTargetRef": target},
+    }
+    assert autoscaler(found) == Autoscaler(
+        namespace="edge", name=name, kind="Deployment", target="gateway"
+    )
 
 
 def entry(manager: str, time: str, *fields: str, **others: str) -> dict[str, Any]:

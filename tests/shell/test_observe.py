@@ -22,11 +22,10 @@ from imchat_operator.core.snapshot import (
     TargetMissing,
 )
 from imchat_operator.models import ImChatClusterStatus, Storm, Suspect
+from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.nodes import node
 from imchat_operator.shell.observe import Clients, Observer, is_watched_closely
 from imchat_operator.shell.prometheus import Prometheus
-from imchat_operator.shell.reflector import Reflector
 
 PODS = "/api/v1/namespaces/chat/pods"
 FIGURES = "imchat_gateway_connections 300\nimchat_gateway_connections_max 1000\n"
@@ -61,7 +60,7 @@ def server_with(*pods: dict[str, Any]) -> ApiServer:
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     one = {"metadata": {"uid": "uid-node-1", "name": "node-1"}, "status": ready}
     scale = {
-        "metadata": {"resourceVersion": "7"},
+        "metadata": {"uid": "uid-gateway", "resourceVersion": "7"},
         "spec": {"replicas": len(pods)},
         "status": {"selector": "app=gateway"},
     }
@@ -90,17 +89,17 @@ async def observing(
         Gateways() as gateways,
         Prometheus({}) as prometheus,
     ):
-        nodes = Reflector(api, "/api/v1/nodes", project=node, on_change=lambda: None)
-        task = asyncio.create_task(nodes.run())
+        caches = Caches(api, ("chat",))
+        tasks = [asyncio.create_task(loop) for loop in caches.loops().values()]
         pods = server.replies.get(f"GET {PODS}", listed())
         for found in pods.body["items"]:
             found["spec"]["containers"] += [{"ports": [{"containerPort": port}]}]
         networks = (ip_network("127.0.0.0/8"),)
         clients = Clients(api=api, gateways=gateways, prometheus=prometheus, networks=networks)
-        observer = Observer(clients, nodes, "chat", on_change)
+        observer = Observer(clients, caches, "chat", on_change)
 
-        async def observe(**spec: Any) -> Snapshot:
-            body = cluster(**{"gatewayPort": port, **spec})
+        async def observe(*, status: dict[str, Any] | None = None, **spec: Any) -> Snapshot:
+            body = {**cluster(**{"gatewayPort": port, **spec}), "status": status or {}}
             async with asyncio.timeout(10):
                 return (await observer.observe(body, (), (), frozenset())).snapshot
 
@@ -108,8 +107,10 @@ async def observing(
             yield observe
         finally:
             await observer.close()
-            task.cancel()
-            await asyncio.wait([task])
+            await caches.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
 def cluster(**spec: Any) -> dict[str, Any]:
@@ -198,6 +199,76 @@ async def test_without_a_target_nobody_is_asked() -> None:
         snapshot = await observe(dependencies=[DATABASE])
     assert isinstance(snapshot.target, TargetMissing)
     assert (snapshot.gateways, snapshot.dependencies) == ((), ())
+
+
+SCALE = "GET /apis/apps/v1/namespaces/chat/deployments/gateway/scale"
+TARGETS = "/apis/apps/v1/namespaces/chat/deployments"
+
+
+def target(version: str) -> dict[str, Any]:
+    return {"metadata": {"uid": "uid-gateway", "resourceVersion": version}}
+
+
+async def without_reading(server: ApiServer, observe: Callable[..., Any]) -> None:
+    """Observe until that reads no scale."""
+    reads = -1
+    while reads != server.requests.count(SCALE):
+        reads = server.requests.count(SCALE)
+        await observe()
+
+
+async def test_a_scale_is_read_again_when_its_target_has_changed() -> None:
+    server = server_with(pod("a"))
+    server.replies[f"GET {TARGETS}"] = listed(target("7"))
+    server.events[TARGETS] = asyncio.Queue()
+    async with observing(server, figures) as observe:
+        await without_reading(server, observe)
+        scale = server.replies[SCALE].body
+        scale["metadata"]["resourceVersion"], scale["spec"]["replicas"] = "8", 4
+        server.events[TARGETS].put_nowait({"type": "MODIFIED", "object": target("8")})
+        async with asyncio.timeout(10):
+            while (await observe()).target.replicas != 4:
+                pass
+            await without_reading(server, observe)
+
+
+async def test_a_scale_is_read_on_every_pass_where_targets_may_not_be_watched() -> None:
+    server = server_with(pod("a"))
+    async with observing(server, figures) as observe:
+        for _ in range(3):
+            await observe()
+    assert server.requests.count(SCALE) == 3
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(
+            {
+                "suspects": [
+                    {
+                        "pod": "a",
+                        "uid": "uid-a",
+                        "ailment": "Unresponsive",
+                        "since": "2026-11-23T12:00:00Z",
+                    }
+                ]
+            },
+            id="one looks ill",
+        ),
+    ],
+)
+async def test_a_scale_is_read_on_every_pass_while_anything_is_under_way(
+    status: dict[str, Any],
+) -> None:
+    server = server_with(pod("a"))
+    server.replies[f"GET {TARGETS}"] = listed(target("7"))
+    async with observing(server, figures) as observe:
+        await without_reading(server, observe)
+        before = server.requests.count(SCALE)
+        for _ in range(3):
+            await observe(status=status)
+    assert server.requests.count(SCALE) == before + 3
 
 
 SUSPECT = Suspect(pod="a", uid="uid-a", ailment="Unresponsive", since=NOON)

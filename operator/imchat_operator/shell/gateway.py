@@ -6,9 +6,11 @@ the administrator gave a namespace an authority, its gateways are asked over TLS
 that prove their name are shown the token.
 """
 
+import asyncio
 import ssl
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -33,6 +35,8 @@ _NO_SUCH_THING = {
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.NOT_IMPLEMENTED,
 }
+_AT_ONCE = 64
+_LONGEST_PLACE = 0.25
 _DRAINING = "imchat_gateway_draining"
 ACCEPTED = "imchat_gateway_connections_accepted_total"
 
@@ -69,6 +73,7 @@ class Gateways(HttpSession):
         """
         # Waiting for the hung ones of others would count as a gateway's own silence.
         super().__init__(limit=0)
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._access = {one.namespace: one for one in access}
 
     async def scrape(
@@ -81,6 +86,26 @@ class Gateways(HttpSession):
             metrics: what its figures are called, and how long it may take.
             more: names of further metrics of interest.
         """
+        async with self._begun():
+            return await self._scraped(address, metrics, more)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[None]:
+        """Hold one of a number of places, but not for long: what hangs costs others nothing.
+
+        Thousands asked at once would keep this process busy until the first have run out of time,
+        and look silent.
+        """
+        await self._places.acquire()
+        release = asyncio.get_running_loop().call_later(_LONGEST_PLACE, self._places.release)
+        try:
+            yield
+        finally:
+            if release.when() > asyncio.get_running_loop().time():
+                release.cancel()
+                self._places.release()
+
+    async def _scraped(self, address: Address, metrics: Metrics, more: Collection[str]) -> Scrape:
         began = time.monotonic()
         try:
             seconds = metrics.timeout.total_seconds()

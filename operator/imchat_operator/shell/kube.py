@@ -7,6 +7,7 @@ they tell.
 
 import json
 import re
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,11 +29,15 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
+_REQUESTS_AT_ONCE = 100  # the others wait; watches are not among them
 _PAGE = "100"
 # A page of objects that are far larger than usual; more would cost more memory than a pod has.
 _LARGEST_ANSWER = 32 << 20
 _LARGEST_REFUSAL = 1 << 20
 _LONGEST_MESSAGE = 200
+# Each connection with TLS has a buffer of this size for as long as it lives, 256 KiB by default:
+# with a watch for each cluster, most of what the operator needs in memory.
+SSLProtocol.max_size = 16 << 10  # the largest record of TLS
 _SECONDS = re.compile(r"[1-9][0-9]{0,5}")
 
 
@@ -125,7 +130,11 @@ class Api:
     def __init__(
         self, configuration: client.Configuration, may_write: Callable[[], bool] = _always
     ) -> None:
-        configuration.client_session_kwargs = {"middlewares": (unredirected,)}
+        configuration.client_session_kwargs = {"middlewares": (unredirected,), "trust_env": False}
+        # A watch holds its connection: watches would leave none of a limited pool to requests.
+        configuration.connection_pool_maxsize = 0
+        self._watching = client.ApiClient(configuration)
+        configuration.connection_pool_maxsize = _REQUESTS_AT_ONCE
         self._client = client.ApiClient(configuration)
         self._may_write = may_write
         self._kinds: dict[tuple[str, str], Resource] = {}
@@ -141,6 +150,7 @@ class Api:
             yield api
         finally:
             await api._client.close()  # type: ignore[no-untyped-call]
+            await api._watching.close()  # type: ignore[no-untyped-call]
 
     async def request(
         self,
@@ -191,7 +201,8 @@ class Api:
     ) -> AsyncIterator[Json]:
         """Yield watch events as the API server sends them, until it or the limits end it."""
         with api_call("GET", path, is_watch=True) as call:
-            async with self._answer("GET", path, query, None, "", limits, call) as answer:
+            parts = ("GET", path, query, None, "", limits)
+            async with self._answer(*parts, call, self._watching) as answer:
                 async for line in answer.content:
                     yield json.loads(line)
 
@@ -222,6 +233,7 @@ class Api:
         content_type: str,
         limits: aiohttp.ClientTimeout,
         call: Call,
+        session: client.ApiClient | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Accept": "application/json"}
         if content_type:
@@ -231,13 +243,12 @@ class Api:
             path,
             query_params=list(query.items()),
             header_params=headers,
-            body=body,
             auth_settings=["BearerToken"],
         )
-        method, url, all_headers, sent, _ = parts
+        method, url, all_headers, _, _ = parts
         try:
-            raw = await self._client.call_api(
-                method, url, all_headers, sent, _request_timeout=limits, _preload_content=False
+            raw = await (session or self._client).call_api(
+                method, url, all_headers, body, _request_timeout=limits, _preload_content=False
             )
         except aiohttp.ClientResponseError as error:
             # Without the cause: its repr has the headers that were sent, the token among them.

@@ -18,14 +18,13 @@ from imchat_operator.core.snapshot import (
     Silent,
     Unreadable,
 )
-from imchat_operator.models import Metrics, MetricsSource, Zombie
+from imchat_operator.models import MetricsSource, Zombie
 from imchat_operator.shell.addresses import Address
 from imchat_operator.shell.gateway import ACCEPTED, Gateways, Scrape
 from imchat_operator.shell.kube import Api
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.signals import Asked, Rates, Signals, wanted_metrics
 
-_AT_ONCE = 128
 # What peers are compared by; over less time, a rate is mostly chance. Errors get rare, since a
 # gateway that loses all its sessions has soon few left to lose.
 _LEAST_TRAFFIC = timedelta(seconds=5)
@@ -75,7 +74,6 @@ class LoadSource:
         self._accepted = Rates()
         self._traffic = Rates()
         self._errors = Rates()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._latest: Sample | None = None
         self._measured: tuple[int, Measurements] | None = None
         self._last_connections: dict[str, int] = {}
@@ -108,7 +106,7 @@ class LoadSource:
         signals = wanted_metrics(asked.spec.scaling.signals, asked.metrics.source)
         more = signals | frozenset(filter(None, (zombie.messages, zombie.errors)))
         scrapes = await asyncio.gather(
-            *(self._scraped(a, asked.metrics, more) for a in addresses.values())
+            *(self._gateways.scrape(a, asked.metrics, more) for a in addresses.values())
         )
         by_uid = dict(zip(addresses, scrapes, strict=True))
         self._latest = Sample(
@@ -141,10 +139,6 @@ class LoadSource:
         measurements = Measurements(at=now, found=found)
         self._measured = (generation, measurements)
         return measurements
-
-    async def _scraped(self, address: Address, metrics: Metrics, more: frozenset[str]) -> Scrape:
-        async with self._slots:
-            return await self._gateways.scrape(address, metrics, more)
 
     def _remembered(self, uid: str, scrape: Scrape, zombie: Zombie, at: datetime) -> Reading:
         reading = scrape.reading

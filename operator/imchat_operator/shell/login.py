@@ -10,6 +10,8 @@ import os
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yaml
@@ -35,6 +37,8 @@ async def configured() -> client.Configuration:
     else:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         token_file = SERVICE_TOKEN_FILENAME
+    # aiohttp would do this itself, and look for a .netrc in another thread before each request.
+    configuration.proxy = configuration.proxy or _proxy(configuration.host)
     if token_file:
 
         def refresh(known: client.Configuration) -> None:
@@ -43,6 +47,12 @@ async def configured() -> client.Configuration:
 
         configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
     return configuration
+
+
+def _proxy(host: str) -> str | None:
+    """Return the proxy that the environment names for a URL, with NO_PROXY minded."""
+    parts = urlsplit(host)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def _token_file(kubeconfig: Path) -> str:
@@ -93,6 +103,7 @@ async def web_session(configuration: client.Configuration) -> aiohttp.ClientSess
 
     configuration.client_session_kwargs = {
         "middlewares": (authorized, unredirected),
+        "trust_env": False,
         "proxy": configuration.proxy,
     }
     return _WebSessions(configuration).opened()

@@ -259,6 +259,7 @@ def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
 class Autoscaler:
     """A HorizontalPodAutoscaler, or the KEDA ScaledObject behind it, and what it scales."""
 
+    namespace: str
     name: str
     kind: str
     target: str
@@ -271,7 +272,7 @@ def autoscaler(found: Json) -> Autoscaler:
     for owner in meta.get("ownerReferences", ()):
         if owner["kind"] == "ScaledObject":
             name = f"ScaledObject {owner['name']}"
-    return Autoscaler(name=name, kind=ref["kind"], target=ref["name"])
+    return Autoscaler(namespace=meta["namespace"], name=name, kind=ref["kind"], target=ref["name"])
 
 
 def replicas_manager(found: Json) -> str:

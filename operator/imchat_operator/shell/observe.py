@@ -10,7 +10,6 @@ from typing import Any
 from imchat_operator.core.decision import Outcome, Scale
 from imchat_operator.core.snapshot import (
     DependencyState,
-    Node,
     NotAsked,
     Snapshot,
     Target,
@@ -20,16 +19,15 @@ from imchat_operator.core.snapshot import (
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
 from imchat_operator.shell.addresses import Address, Network, address_of
 from imchat_operator.shell.audit import AuditFile
+from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.dependencies import Dependencies
 from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.kube import AUTOSCALERS, PODS, Api, ApiError, Json
+from imchat_operator.shell.kube import PODS, Api, ApiError, Json
 from imchat_operator.shell.leases import Leases
 from imchat_operator.shell.load import LoadSource, Sample
 from imchat_operator.shell.nodes import Nodes
 from imchat_operator.shell.objects import (
-    Autoscaler,
     Pod,
-    autoscaler,
     cluster_of,
     gateway,
     history_of,
@@ -65,29 +63,26 @@ class Observation:
 
 
 class Observer:
-    """Watches one cluster's pods and rivals, and asks its gateways; owns those caches."""
+    """Watches one cluster's pods, and asks its gateways; owns that cache."""
 
     def __init__(
         self,
         clients: Clients,
-        nodes: Reflector[Node],
+        caches: Caches,
         namespace: str,
         on_change: Callable[[], None],
     ) -> None:
         self._api = api = clients.api
         self._networks = clients.networks
-        self._node_cache = nodes
-        self._nodes = Nodes(api, nodes, Leases(api))
+        self._caches = caches
+        self._nodes = Nodes(api, caches.nodes, Leases(api))
         self._on_change = on_change
         self._source = LoadSource(api, clients.gateways, clients.prometheus)
         self._dependencies = Dependencies(api, clients.prometheus, namespace)
         self._namespace = namespace
-        self._autoscalers: Reflector[Autoscaler] = Reflector(
-            api, AUTOSCALERS.path(namespace), project=autoscaler, on_change=on_change
-        )
-        self._autoscalers_task: asyncio.Task[None] | None = None
         self._pods: Reflector[Pod] | None = None
         self._selector = ""
+        self._known_scale: tuple[str, Json] | None = None
         self._pods_task: asyncio.Task[None] | None = None
 
     async def observe(
@@ -105,7 +100,8 @@ class Observer:
         """
         spec = ImChatClusterSpec.model_validate(body["spec"])
         history = history_of(body)
-        found, scale_path = await self._scale(spec.target_ref)
+        is_quiet = not outcomes and not is_under_way(history)
+        found, scale_path = await self._scale(spec.target_ref, is_quiet=is_quiet)
         parts: dict[str, Any] = {
             "cluster": cluster_of(body),
             "spec": spec,
@@ -132,7 +128,7 @@ class Observer:
             now=datetime.now(UTC),
             sampled_at=measured.at,
             target=target,
-            autoscalers=self._rivals(spec.target_ref),
+            autoscalers=self._caches.rivals(self._namespace, spec.target_ref),
             gateways=tuple(
                 gateway(
                     self._newest(p),
@@ -149,15 +145,25 @@ class Observer:
 
     async def close(self) -> None:
         """Stop watching."""
-        await _ended(self._autoscalers_task)
         await _ended(self._pods_task)
 
-    async def _scale(self, ref: TargetRef) -> tuple[Json | TargetMissing, str]:
+    async def _scale(self, ref: TargetRef, *, is_quiet: bool) -> tuple[Json | TargetMissing, str]:
+        """Return the target's scale and its path.
+
+        While all is quiet, one that was read before stands until the target changes. Who begins
+        something on it is refused by its resourceVersion if it changed just now.
+        """
         resource = await self._api.resource(ref.api_version, ref.kind)
         if resource is None:
             why = f"spec.targetRef: the API server has no kind {ref.kind} in {ref.api_version}"
             return TargetMissing(why=why), ""
         path = resource.path(self._namespace, ref.name, "scale")
+        if is_quiet and self._known_scale is not None:
+            known_path, known = self._known_scale
+            uid, version = known["metadata"]["uid"], known["metadata"]["resourceVersion"]
+            latest = self._caches.target_version(resource, self._namespace, uid)
+            if (known_path, version) == (path, latest):
+                return known, path
         try:
             scale = await self._api.request("GET", path)
         except ApiError as error:
@@ -168,11 +174,10 @@ class Observer:
         if not scale.get("status", {}).get("selector"):
             why = f"spec.targetRef: {ref.kind} {ref.name} does not say which pods are its own"
             return TargetMissing(why=why), path
+        self._known_scale = (path, scale)
         return scale, path
 
     async def _cached(self, selector: str) -> tuple[Pod, ...]:
-        if self._autoscalers_task is None:
-            self._autoscalers_task = asyncio.create_task(self._autoscalers.run())
         if self._pods is None or self._selector != selector:
             await _ended(self._pods_task)
             self._pods = Reflector(
@@ -184,18 +189,14 @@ class Observer:
             )
             self._selector = selector
             self._pods_task = asyncio.create_task(self._pods.run())
-        for cache in (self._pods, self._node_cache, self._autoscalers):
-            await cache.synced.wait()
+        await self._pods.synced.wait()
+        await self._caches.synced()
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
 
     def _newest(self, seen: Pod) -> Pod:
         """Return a pod's newest version, if that is all that changed while gateways were asked."""
         now = self._pods.items.get(seen.uid) if self._pods else None
         return now if now == seen and now is not None else seen
-
-    def _rivals(self, ref: TargetRef) -> tuple[str, ...]:
-        found = self._autoscalers.items.values()
-        return tuple(sorted(a.name for a in found if (a.kind, a.target) == (ref.kind, ref.name)))
 
     async def _sampled(
         self, asked: Asked, history: ImChatClusterStatus, addresses: dict[str, Address]
@@ -243,6 +244,12 @@ class Observer:
                 return ""
             raise
         return replicas_manager(found)
+
+
+def is_under_way(history: ImChatClusterStatus) -> bool:
+    """Return whether anything is begun, wrong or in dispute: figures have to be fresh then."""
+    is_disputed = history.resize is not None or history.conflict is not None
+    return is_disputed or is_watched_closely(history)
 
 
 def is_watched_closely(history: ImChatClusterStatus) -> bool:

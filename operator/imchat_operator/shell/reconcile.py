@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from imchat_operator.core.audit import entry, proposals
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
-from imchat_operator.core.snapshot import Cluster, Node, Snapshot
+from imchat_operator.core.snapshot import Cluster, Snapshot
 from imchat_operator.core.tally import tallies
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
 from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.audit import Audit
+from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.gauges import GAUGES, cluster_samples, invalid_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import (
@@ -31,7 +32,6 @@ from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.objects import cluster_of, history_of
 from imchat_operator.shell.observe import Clients, Observation, Observer
-from imchat_operator.shell.reflector import Reflector
 from imchat_operator.shell.wake import Wake
 
 _LOG = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ class ClusterLoop:
     def __init__(  # noqa: PLR0913, PLR0917 -- what all loops share, and the object
         self,
         clients: Clients,
-        nodes: Reflector[Node],
+        caches: Caches,
         windows: Windows,
         mandate: Mandate,
         health: Health,
@@ -68,7 +68,7 @@ class ClusterLoop:
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
         self._wake = Wake()
-        self._observer = Observer(clients, nodes, self._namespace, self._wake.set)
+        self._observer = Observer(clients, caches, self._namespace, self._wake.set)
         self._actor = Actor(clients.api, clients.gateways, self._namespace)
         self._loop = f"the loop of {self._namespace}/{body['metadata']['name']}"
         self._audit = Audit(self.cluster, clients.audit)

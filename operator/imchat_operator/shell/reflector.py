@@ -17,10 +17,11 @@ import aiohttp
 from imchat_operator.shell.kube import FAILED, Api, ApiError, Json
 
 _LOG = logging.getLogger(__name__)
-_WATCH_SECONDS = 240
+_SHORTEST_WATCH, _LONGEST_WATCH = 300, 600  # spread, so that not all are begun anew together
+_LONGEST_SILENCE = 270  # the API server sends a bookmark every minute or so
 _LONGEST_PAUSE = 30.0
-# The server ends a watch itself; the margin is for a connection that has died unnoticed.
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SECONDS + 30)
+# The server ends a watch itself; this is for a connection that has died unnoticed.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ class Reflector(Generic[T]):
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(_WATCH_SECONDS),
+            "timeoutSeconds": str(random.randint(_SHORTEST_WATCH, _LONGEST_WATCH)),  # noqa: S311
         }
         try:
             async for event in self._api.watch(self._path, query, _TIMEOUT):

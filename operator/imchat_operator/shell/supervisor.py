@@ -11,14 +11,13 @@ from typing import Self
 
 from imchat_operator.core.snapshot import Cluster
 from imchat_operator.settings import Settings
+from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import FAILED, NODES, Json, Resource
+from imchat_operator.shell.kube import FAILED, Json, Resource
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import WINDOWS, Windows
-from imchat_operator.shell.nodes import node
 from imchat_operator.shell.observe import Clients
 from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
-from imchat_operator.shell.reflector import Reflector
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
@@ -36,14 +35,14 @@ class Supervisor:
         self._health = health
         self._api = api = clients.api
         self._settings = settings
-        self._nodes = Reflector(api, NODES.path(), project=node, on_change=self._wake_everything)
+        self._caches = Caches(api, settings.namespaces, self._wake_everything)
         self._windows = Windows(api, self._wake_namespace, self._clusters_in, health)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         loops = {
-            "the nodes' cache": self._nodes.run(),
+            **self._caches.loops(),
             "the windows' loop": self._windows.run(),
             "the resync": self._resync(),
         }
@@ -53,7 +52,7 @@ class Supervisor:
 
     async def synced(self) -> None:
         """Wait until the caches that all clusters share are complete."""
-        await self._nodes.synced.wait()
+        await self._caches.synced()
 
     async def __aexit__(
         self,
@@ -69,6 +68,7 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._caches.close()
 
     def cluster_changed(self, body: Json) -> None:
         """Begin to serve a cluster, or tell its loop of the change."""
@@ -77,7 +77,7 @@ class Supervisor:
             self._loops[meta["uid"]][1].changed(body)
             return
         loop = ClusterLoop(
-            self._clients, self._nodes, self._windows, self._mandate, self._health, body
+            self._clients, self._caches, self._windows, self._mandate, self._health, body
         )
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
         task.add_done_callback(self._over)

@@ -1,0 +1,86 @@
+"""What all clusters share: nodes, autoscalers, and in which version each target is; watched once.
+
+A watch holds a connection and is begun anew every few minutes, so what is not a cluster's own does
+not have one per cluster.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+from imchat_operator.models import TargetRef
+from imchat_operator.shell.kube import AUTOSCALERS, NODES, Api, Json, Resource
+from imchat_operator.shell.nodes import node
+from imchat_operator.shell.objects import autoscaler
+from imchat_operator.shell.reflector import Reflector
+
+
+class Caches:
+    """The caches of one operator; `loops` have to run for as long as they are asked."""
+
+    def __init__(
+        self,
+        api: Api,
+        namespaces: Sequence[str] = (),
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Set them up.
+
+        Args:
+            api: the session with the API server.
+            namespaces: those that are served; empty for all.
+            on_change: called when a node or an autoscaler changed.
+        """
+        self._api = api
+        self.nodes = Reflector(api, NODES.path(), project=node, on_change=on_change)
+        self._autoscalers = {
+            namespace: Reflector(
+                api, AUTOSCALERS.path(namespace), project=autoscaler, on_change=on_change
+            )
+            for namespace in namespaces or ("",)
+        }
+        self._targets: dict[str, Reflector[str]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def loops(self) -> dict[str, Coroutine[None, None, None]]:
+        """Return what keeps them, by its name."""
+        autoscalers = self._autoscalers.items()
+        return {
+            "the nodes' cache": self.nodes.run(),
+            **{f"the autoscalers' cache {name}".rstrip(): a.run() for name, a in autoscalers},
+        }
+
+    async def close(self) -> None:
+        """End what `target_version` began."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def synced(self) -> None:
+        """Wait until they are complete."""
+        await self.nodes.synced.wait()
+        for cache in self._autoscalers.values():
+            await cache.synced.wait()
+
+    def rivals(self, namespace: str, ref: TargetRef) -> tuple[str, ...]:
+        """Return the autoscalers of a target by name."""
+        cache = self._autoscalers.get(namespace) or self._autoscalers[""]
+        scaled = (namespace, ref.kind, ref.name)
+        found = cache.items.values()
+        return tuple(sorted(a.name for a in found if (a.namespace, a.kind, a.target) == scaled))
+
+    def target_version(self, resource: Resource, namespace: str, uid: str) -> str:
+        """Return the resourceVersion of a target as of the last event, empty where that is unknown.
+
+        The first question about a kind begins a watch of it: of all its objects, whoever scales
+        them, but nothing is kept of each but the version.
+        """
+        path = resource.path(namespace if namespace in self._autoscalers else "")
+        if path not in self._targets:
+            cache = Reflector(self._api, path, project=_version, on_change=lambda: None)
+            self._targets[path] = cache
+            self._tasks.append(asyncio.create_task(cache.run(), name=f"the cache of {path}"))
+        return self._targets[path].items.get(uid, "")
+
+
+def _version(found: Json) -> str:
+    return str(found["metadata"]["resourceVersion"])
