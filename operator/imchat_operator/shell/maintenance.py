@@ -31,7 +31,12 @@ _LONGEST_STEP = 180.0  # one window; a request to the API server is given up aft
 
 
 class Windows:
-    """All windows by uid, as last seen."""
+    """All windows by uid, as last seen.
+
+    Attributes:
+        listed: set once all that there were have been listed; before that none may be missing
+            from what is decided.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Windows:
         self._recorders: dict[str, Recorder] = {}
         self._bodies: dict[str, Json] = {}
         self._wake = asyncio.Event()
+        self.listed = asyncio.Event()
 
     def of(self, namespace: str) -> tuple[Window, ...]:
         """Return the windows of a namespace; one that can't be read holds nothing."""

@@ -105,6 +105,7 @@ class ClusterLoop:
         who = self.cluster
         structlog.contextvars.bind_contextvars(namespace=who.namespace, cluster=who.name)
         try:
+            await self._windows.listed.wait()
             while (pause := await self._guarded_pass()) is not None:
                 self._health.beat(self._loop, pause + _LONGEST_STEP)
                 await self._wake.wait(pause)

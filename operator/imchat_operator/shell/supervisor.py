@@ -1,7 +1,8 @@
 """One loop per ImChatCluster, begun and ended as the objects come and go.
 
-kopf's watch tells at once; a list every minute tells what the watch missed (kopf delivers no
-deletion that happened while its watch was broken).
+kopf's watch tells at once; a list at the beginning and every minute tells what the watch missed
+(kopf delivers no deletion that happened while its watch was broken). No loop decides before the
+first list: kopf tells of a cluster whether or not it has told of the windows yet that hold it.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
+_RETRY = 1.0  # until the first list, without which no cluster is served
 _LONGEST_STEP = 300.0  # lists page by page; a request to the API server is given up after 30 s
 
 
@@ -124,21 +126,26 @@ class Supervisor:
     async def _resync(self) -> None:
         while True:
             self._health.beat("the resync", _RESYNC + _LONGEST_STEP)
-            await asyncio.sleep(_RESYNC)
             try:
-                clusters = await self._listed(CLUSTERS)
-                windows = await self._listed(WINDOWS)
+                await self._resynced()
             except FAILED as error:
                 _LOG.warning("resync failed: %r", error)
-                continue
-            for uid in self._loops.keys() - clusters.keys():
-                self.cluster_gone(uid)
-            for uid in self._windows.known() - windows.keys():
-                self.window_gone(uid)
-            for body in clusters.values():
-                self.cluster_changed(body)
-            for body in windows.values():
-                self.window_changed(body)
+            await asyncio.sleep(_RESYNC if self._windows.listed.is_set() else _RETRY)
+
+    async def _resynced(self) -> None:
+        # What the watch tells of while the lists are under way may be missing from them.
+        known_clusters, known_windows = frozenset(self._loops), self._windows.known()
+        clusters = await self._listed(CLUSTERS)
+        windows = await self._listed(WINDOWS)
+        for uid in known_clusters - clusters.keys():
+            self.cluster_gone(uid)
+        for uid in known_windows - windows.keys():
+            self.window_gone(uid)
+        for body in windows.values():
+            self.window_changed(body)
+        self._windows.listed.set()
+        for body in clusters.values():
+            self.cluster_changed(body)
 
     async def _listed(self, resource: Resource) -> dict[str, Json]:
         found: dict[str, Json] = {}
