@@ -64,6 +64,20 @@ e2e-node: $(READY) ## Operator and gateways as pods of two real kubelets (Linux,
 hpa-conformance: $(READY) ## The simulation's HPA against the real controller, on 1,000 cases
 	$(BIN)/python -m hpa_conformance --cases 1000
 
+.PHONY: faults
+faults: $(READY) programs ## 2,000 seeded trials, kill -9 around every write, every fault in every workload: hours
+	$(BIN)/python -m faults trials --seeds 2000 --output dist/faults/trials.json
+	$(BIN)/python -m faults kills --output dist/faults/kills.json
+	$(BIN)/python -m faults matrix --long --output dist/faults/matrix.json
+
+.PHONY: faults-ci
+faults-ci: $(READY) programs ## 200 seeded trials; a failing one prints what repeats it (docs/faults.md)
+	$(BIN)/python -m faults trials --seeds 200 --output dist/faults/trials-ci.json
+
+.PHONY: planted
+planted: $(READY) programs ## Bugs planted into copies of the operator: which of them the oracles find
+	$(BIN)/python -m faults planted
+
 .PHONY: bench-healing
 bench-healing: $(READY) ## Every failure class with the operator and without it: figures for docs/healing.md
 	$(BIN)/python -m healing_bench --output dist/healing.json

@@ -1,0 +1,228 @@
+"""The command line: `python -m faults`.
+
+    python -m faults one heal conflict@3 gone@12     one plan, with all that was written
+    python -m faults clean                           every workload without any fault
+    python -m faults trials --seeds 200              as many seeded plans
+    python -m faults seed 17                         one of them again
+    python -m faults kills                           kill -9 around every write
+    python -m faults matrix                          each fault once in each workload
+    python -m faults planted                         which planted bugs are found
+
+Exit status: 0 nothing was found wrong (of `planted`: every bug was found), 1 something was, 2 bad
+input, 130 stopped.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from faults.campaign import Campaign
+from faults.gateways import Ailment
+from faults.plans import KILLS, LONG, OF_EVENTS, OF_READS, OF_WRITES, Fault, fault_of
+from faults.planted import BUGS, Bug, found_by
+from faults.seeds import plan_of
+from faults.stage import Stage, staged
+from faults.trial import Plan, Result
+from faults.workloads import WORKLOADS, Workload
+
+_INTERRUPTED = 130
+_KILLED_IN = "heal,scale-up,scale-down,window,emergency"
+_MIDDLE = 5
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    options = _parser().parse_args()
+    try:
+        return asyncio.run(_run(options))
+    except ValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- this is a command line
+        return 2
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+async def _run(options: argparse.Namespace) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="imchat-faults-"))
+    _say(f"The operators' logs are in {folder}.")
+    command: Callable[[Stage, argparse.Namespace], Awaitable[int]] = options.command
+    async with staged(folder) as stage:
+        return await command(stage, options)
+
+
+async def _one(stage: Stage, options: argparse.Namespace) -> int:
+    faults = tuple(map(fault_of, options.faults))
+    plan = Plan(
+        workload=_workload(options.workload), faults=faults, gateways=Ailment(options.gateways)
+    )
+    return await _told(Campaign(stage, 1), [plan], options)
+
+
+async def _clean(stage: Stage, options: argparse.Namespace) -> int:
+    """Play each workload twice without any fault: whether the second ends as the first."""
+    plans = [Plan(workload=_workload(name)) for name in options.workloads.split(",")]
+    return await _told(Campaign(stage, options.jobs), plans, options)
+
+
+async def _seed(stage: Stage, options: argparse.Namespace) -> int:
+    return await _told(Campaign(stage, 1), [plan_of(options.seed)], options)
+
+
+async def _trials(stage: Stage, options: argparse.Namespace) -> int:
+    seeds = range(options.first, options.first + options.seeds)
+    plans = [plan_of(seed) for seed in seeds]
+    _say(f"seeds {seeds.start} to {seeds.stop - 1}")
+    names = {id(plan): f"seed {seed}" for seed, plan in zip(seeds, plans, strict=True)}
+    return await _told(Campaign(stage, options.jobs), plans, options, names)
+
+
+async def _kills(stage: Stage, options: argparse.Namespace) -> int:
+    campaign = Campaign(stage, options.jobs)
+    workloads = [_workload(name) for name in options.workloads.split(",")]
+    plans = [plan for w in workloads for plan in await campaign.kills(w)]
+    return await _told(campaign, plans, options)
+
+
+async def _matrix(stage: Stage, options: argparse.Namespace) -> int:
+    kinds = [k for k in (*OF_WRITES, *OF_READS, *OF_EVENTS) if options.long or k not in LONG]
+    plans = [
+        Plan(workload=w, faults=(Fault(kind=kind, at=_MIDDLE),))
+        for w in map(_workload, options.workloads.split(","))
+        for kind in kinds
+        if kind not in KILLS
+    ]
+    drained = [WORKLOADS[name] for name in ("heal", "scale-down")]
+    plans += [
+        Plan(workload=w, gateways=ailment)
+        for w in drained
+        for ailment in (
+            Ailment.IGNORES_DRAIN,
+            Ailment.HANGS_IN_DRAIN,
+            Ailment.DIES_IN_DRAIN,
+            Ailment.LIES_IN_DRAIN,
+        )
+    ]
+    return await _told(Campaign(stage, options.jobs), plans, options)
+
+
+async def _planted(stage: Stage, options: argparse.Namespace) -> int:
+    bugs = [bug for bug in BUGS if not options.names or bug.name in options.names]
+    missed: list[str] = []
+    free, sound = asyncio.Semaphore(options.jobs), Campaign(stage, options.jobs)
+
+    async def tried(bug: Bug) -> None:
+        async with free:
+            why = await found_by(stage, sound, bug)
+        _say(f"{bug.name}: {'found by ' + why if why else 'NOT FOUND'}")
+        if not why:
+            missed.append(bug.name)
+
+    await asyncio.gather(*map(tried, bugs))
+    _say(f"{len(bugs) - len(missed)} of {len(bugs)} planted bugs were found.")
+    return 1 if missed else 0
+
+
+async def _told(
+    campaign: Campaign,
+    plans: Sequence[Plan],
+    options: argparse.Namespace,
+    names: dict[int, str] | None = None,
+) -> int:
+    """Play plans, tell of those that went wrong, and sum up."""
+    begun, failed, over = time.monotonic(), 0, 0
+    rows, planned, pending = [], 0, 0
+    async for result in campaign.results(plans):
+        over += 1
+        rows.append(_row(result))
+        planned += len(result.plan.faults)
+        pending += len(result.pending)
+        name = (names or {}).get(id(result.plan), "")
+        if result.violations:
+            failed += 1
+            _say(f"WRONG {name} python -m faults one {result.plan}  ({result.log})")
+            for violation in result.violations:
+                _say(f"    {violation}")
+        if options.verbose:
+            _say(_story(result))
+    spent = time.monotonic() - begun
+    _say(f"{over} trials in {spent:.0f}s, {failed} with violations.")
+    if pending:
+        _say(f"Of {planned} faults {pending} never had their turn: less was written or read.")
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 1 if failed else 0
+
+
+def _row(result: Result) -> dict[str, object]:
+    return {
+        "plan": str(result.plan),
+        "seconds": round(result.seconds, 1),
+        "violations": [str(v) for v in result.violations],
+        "counts": result.counts,
+        "pending": [str(fault) for fault in result.pending],
+        "operators": 1 + max((c.operator for c in result.history.calls), default=0),
+    }
+
+
+def _story(result: Result) -> str:
+    begun = result.history.moments.begun
+    lines = [
+        f"  {c.at - begun:7.2f} {c.operator} {c.method:6} {c.path.split('/', 5)[-1]} {c.status}"
+        for c in result.history.calls
+        if c.at >= begun
+    ]
+    return "\n".join([f"{result.plan} took {result.seconds:.1f}s {result.counts}", *lines])
+
+
+def _workload(name: str) -> Workload:
+    if name not in WORKLOADS:
+        raise ValueError(f"{name!r} is no workload: there are {', '.join(WORKLOADS)}")
+    return WORKLOADS[name]
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 -- this is a command line
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__.partition("\n")[0])
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--jobs", type=int, default=8, help="trials at a time")
+    common.add_argument("--output", type=Path, help="a JSON file with one row for each trial")
+    common.add_argument("--verbose", action="store_true", help="show every write")
+    commands = parser.add_subparsers(required=True)
+
+    def command(
+        name: str, run: Callable[[Stage, argparse.Namespace], Awaitable[int]]
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[common])
+        made.set_defaults(command=run)
+        return made
+
+    one = command("one", _one)
+    one.add_argument("workload")
+    one.add_argument("faults", nargs="*")
+    one.add_argument("--gateways", default=Ailment.NONE, choices=list(Ailment))
+    clean = command("clean", _clean)
+    clean.add_argument("--workloads", default=",".join(WORKLOADS))
+    command("seed", _seed).add_argument("seed", type=int)
+    trials = command("trials", _trials)
+    trials.add_argument("--seeds", type=int, default=200)
+    trials.add_argument("--first", type=int, default=0)
+    kills = command("kills", _kills)
+    kills.add_argument("--workloads", default=_KILLED_IN)
+    matrix = command("matrix", _matrix)
+    matrix.add_argument("--workloads", default=",".join(WORKLOADS))
+    matrix.add_argument("--long", action="store_true", help="those too that take minutes")
+    command("planted", _planted).add_argument("names", nargs="*")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

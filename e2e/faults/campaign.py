@@ -1,0 +1,68 @@
+"""Many trials at a time on one stage, each compared with a run of its workload without faults."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Iterable
+
+from faults.history import Json
+from faults.oracles import Violation
+from faults.plans import KILLS, Fault
+from faults.stage import Stage
+from faults.trial import Plan, Result, played
+from faults.workloads import Workload
+
+
+class Campaign:
+    """Plays plans, so many at a time; `sound` has the runs to compare with, if not this one."""
+
+    def __init__(self, stage: Stage, jobs: int, sound: "Campaign | None" = None) -> None:
+        self._stage = stage
+        self._free = asyncio.Semaphore(jobs)
+        self._sound = sound or self
+        self._clean: dict[str, asyncio.Task[Result]] = {}
+
+    def clean(self, workload: Workload) -> asyncio.Task[Result]:
+        """Return the run of a workload without faults, which is made once."""
+        if workload.name not in self._clean:
+            self._clean[workload.name] = asyncio.create_task(self._played(Plan(workload=workload)))
+        return self._clean[workload.name]
+
+    async def judged(self, plan: Plan) -> Result:
+        """Play a plan; an end state that differs from the clean run's is a violation too."""
+        clean = await self._sound.clean(plan.workload)
+        result = await self._played(plan)
+        found = tuple(
+            Violation(oracle="same end state", what=what)
+            for what in differences(clean.end, result.end)
+        )
+        return dataclasses.replace(result, violations=(*result.violations, *found))
+
+    async def results(self, plans: Iterable[Plan]) -> AsyncIterator[Result]:
+        """Yield the results of plans as they come."""
+        tasks = [asyncio.create_task(self.judged(plan)) for plan in plans]
+        try:
+            for done in asyncio.as_completed(tasks):
+                yield await done
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def kills(self, workload: Workload) -> list[Plan]:
+        """Return one plan for each write of the clean run and each way to be killed at it."""
+        clean = await self.clean(workload)
+        return [
+            Plan(workload=workload, faults=(Fault(kind=kind, at=at),))
+            for at in range(1, clean.counts["write"] + 1)
+            for kind in KILLS
+        ]
+
+    async def _played(self, plan: Plan) -> Result:
+        async with self._free:
+            return await played(self._stage, plan)
+
+
+def differences(clean: Json, found: Json) -> list[str]:
+    """Return where an end state differs from that of the run without faults."""
+    return [
+        f"{key}: {found[key]} instead of {clean[key]}" for key in clean if clean[key] != found[key]
+    ]

@@ -1,0 +1,149 @@
+"""What goes wrong in a trial, and when: `conflict@3` is a conflict at the third write.
+
+Writes (the Lease's aside), reads and watch events are counted apart, from the workload's first
+step on.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """What is counted."""
+
+    WRITE = "write"
+    READ = "read"
+    EVENT = "watch event"
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    CONFLICT = "conflict"
+    """The write is refused with 409; one that creates is done by somebody else first."""
+    TOUCHED = "touched"
+    """Somebody else changes the object just before the write arrives."""
+    THROTTLED = "throttled"
+    """429, with Retry-After."""
+    BROKEN = "broken"
+    """500."""
+    UNAVAILABLE = "unavailable"
+    """503."""
+    CUT = "cut"
+    """The connection breaks before the write is sent on."""
+    LOST = "lost"
+    """The write is done, the connection breaks before its answer."""
+    SILENT = "silent"
+    """The write is done, and nobody ever answers."""
+    SLOW = "slow"
+    """The write waits for 3 s before it is sent on."""
+    KILL_BEFORE = "kill-before"
+    """`kill -9` before the write is sent on; a new operator starts."""
+    KILL_COMMITTED = "kill-committed"
+    """`kill -9` after the write is done, before its answer."""
+    KILL_ANSWERED = "kill-answered"
+    """`kill -9` after the answer."""
+    KILL_STALE = "kill-stale"
+    """The same, and the new operator's lists and watches are 20 revisions old for 2 s."""
+    KILL_DISORDERED = "kill-disordered"
+    """The same, and the new operator is told of the windows 3 s later than of all else."""
+    AWAY = "away"
+    """The API server is away for 5 s, beginning with this write."""
+    AWAY_LONG = "away-long"
+    """The same for 120 s."""
+    READ_THROTTLED = "read-throttled"
+    READ_BROKEN = "read-broken"
+    READ_CUT = "read-cut"
+    READ_SLOW = "read-slow"
+    WATCH_GONE = "gone"
+    """The watch says 410 Gone in its stream."""
+    WATCH_GONE_HTTP = "gone-http"
+    """The watch breaks off, and the next one is answered with HTTP 410."""
+    WATCH_CUT = "watch-cut"
+    """The watch breaks off before the event is delivered."""
+    WATCH_HELD = "watch-held"
+    """Nothing is delivered for 3 s, then all of it."""
+    WATCH_SWALLOWED = "watch-swallowed"
+    """What happens within 3 s is never delivered; then 410, so that only its end is seen."""
+    WATCH_SWAPPED = "watch-swapped"
+    """The event comes after the next one of another object."""
+
+
+RESTARTS = (Kind.KILL_STALE, Kind.KILL_DISORDERED)
+KILLS = (Kind.KILL_BEFORE, Kind.KILL_COMMITTED, Kind.KILL_ANSWERED)
+OF_READS = (Kind.READ_THROTTLED, Kind.READ_BROKEN, Kind.READ_CUT, Kind.READ_SLOW)
+OF_EVENTS = (
+    Kind.WATCH_GONE,
+    Kind.WATCH_GONE_HTTP,
+    Kind.WATCH_CUT,
+    Kind.WATCH_HELD,
+    Kind.WATCH_SWALLOWED,
+    Kind.WATCH_SWAPPED,
+)
+# They take minutes by their nature.
+LONG = (Kind.AWAY_LONG, Kind.SILENT)
+OF_WRITES = tuple(k for k in Kind if k not in {*OF_READS, *OF_EVENTS})
+
+_TEXT = re.compile(r"([a-z-]+)@([1-9][0-9]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong, at the n-th of what its kind counts."""
+
+    kind: Kind
+    at: int
+
+    def __str__(self) -> str:
+        """The fault as a word of the command line."""
+        return f"{self.kind}@{self.at}"
+
+    @property
+    def channel(self) -> Channel:
+        """What is counted."""
+        if self.kind in OF_READS:
+            return Channel.READ
+        return Channel.EVENT if self.kind in OF_EVENTS else Channel.WRITE
+
+
+def fault_of(text: str) -> Fault:
+    """Return the fault that a word of the command line is.
+
+    Raises:
+        ValueError: one sentence that says what to write.
+    """
+    match = _TEXT.fullmatch(text)
+    if match is None or match[1] not in list(Kind):
+        raise ValueError(f"{text!r} is no fault: write KIND@N with one of {', '.join(Kind)}")
+    return Fault(kind=Kind(match[1]), at=int(match[2]))
+
+
+class Course:
+    """A plan that is being carried out.
+
+    Attributes:
+        counts: how many of each channel there were.
+    """
+
+    def __init__(self, plan: tuple[Fault, ...]) -> None:
+        self._due = {(fault.channel, fault.at): fault for fault in plan}
+        self._is_armed = False
+        self.counts = dict.fromkeys(Channel, 0)
+
+    def arm(self) -> None:
+        """Begin to count."""
+        self._is_armed = True
+
+    def next(self, channel: Channel) -> Kind | None:
+        """Count one; return what goes wrong with it."""
+        if not self._is_armed:
+            return None
+        self.counts[channel] += 1
+        fault = self._due.pop((channel, self.counts[channel]), None)
+        return fault.kind if fault else None
+
+    @property
+    def rest(self) -> tuple[Fault, ...]:
+        """What has not happened yet."""
+        return tuple(self._due.values())

@@ -1,0 +1,258 @@
+"""The planted bugs: what is replaced, and the plans that should tell."""
+
+# ruff: noqa: E501 -- lines of the operator as they are
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """One bug: `old` becomes `new` in `file`, and one of `plans` should go wrong."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    plans: tuple[str, ...]
+
+
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        name="acts before it records",
+        file="shell/reconcile.py",
+        old="""        with telemetry.stage("record"):
+            body = await self._recorded(body, decision, snapshot.history)
+""",
+        new="""        self._outcomes = await self._acted(decision, observation)
+        with telemetry.stage("record"):
+            body = await self._recorded(body, decision, snapshot.history)
+""",
+        plans=("scale-up kill-before@1", "scale-up kill-before@2", "scale-up conflict@1"),
+    ),
+    Bug(
+        name="writes the status over whatever there is",
+        file="shell/reconcile.py",
+        old="""            full = {**body, "status": status.to_json(sparse=True)}
+            body = self._body = await""",
+        new="""            meta = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
+            full = {**body, "metadata": meta, "status": status.to_json(sparse=True)}
+            body = self._body = await""",
+        plans=("heal kill-stale@9", "scale-down kill-stale@9", "heal kill-stale@12"),
+    ),
+    Bug(
+        name="judges the old object again after a conflict",
+        file="shell/reconcile.py",
+        old="        self._body = body\n        return 0.0\n",
+        new="        return 0.0\n",
+        plans=("heal touched@2", "scale-down touched@1"),
+    ),
+    Bug(
+        name="ends its loop at an error",
+        file="shell/reconcile.py",
+        old="            return self._failed(error)\n        self._failures = 0\n",
+        new="            raise\n        self._failures = 0\n",
+        plans=("heal broken@1", "heal broken@2"),
+    ),
+    Bug(
+        name="drains without a finalizer",
+        file="shell/reconcile.py",
+        old="        if is_held and not is_leaving:\n",
+        new="        if False:\n",
+        plans=("delete",),
+    ),
+    Bug(
+        name="keeps its finalizer",
+        file="shell/reconcile.py",
+        old="        if not is_held:\n            await self._with_finalizer(body, present=False)\n"
+        "        GAUGES",
+        new="        GAUGES",
+        plans=("delete",),
+    ),
+    Bug(
+        name="names an Event anew each time",
+        file="shell/events.py",
+        old="        **_latest(event, name=event.name, namespace=namespace),\n",
+        new='        **_latest(event, name=f"{event.name}{time.time_ns()}", namespace=namespace),\n',
+        plans=("heal kill-committed@3", "heal lost@3", "heal kill-committed@4"),
+    ),
+    Bug(
+        name="forgets an Event that was refused for now",
+        file="shell/events.py",
+        old="                self._failed(event, error)\n                break\n",
+        new="                self._failed(event, error)\n                is_settled = True\n",
+        plans=("scale-up broken@2", "scale-up broken@3", "scale-up broken@4"),
+    ),
+    Bug(
+        name="posts an Event that is there already for ever",
+        file="shell/events.py",
+        old="                return True  # it is there already\n",
+        new="                return False\n",
+        plans=("heal kill-committed@3", "heal kill-committed@4", "heal conflict@3"),
+    ),
+    Bug(
+        name="posts Events before it records",
+        file="shell/reconcile.py",
+        old="        if status != history:\n            full",
+        new="        await self._events.post(status.pending_events)\n"
+        "        if status != history:\n            full",
+        plans=("heal kill-before@2", "heal conflict@1", "scale-up kill-before@3"),
+    ),
+    Bug(
+        name="keeps what a relist does not have",
+        file="shell/reflector.py",
+        old='        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
+        new='        self.items |= {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
+        plans=("heal watch-swallowed@9", "scale-down watch-swallowed@9", "heal watch-swallowed@20"),
+    ),
+    Bug(
+        name="watches on from where it was after 410",
+        file="shell/reflector.py",
+        old='            if seen.get("code") == HTTPStatus.GONE:\n                raise _GoneError\n',
+        new="",
+        plans=("heal gone@5", "scale-down gone@5", "heal watch-swallowed@9"),
+    ),
+    Bug(
+        name="does not list again after HTTP 410",
+        file="shell/reflector.py",
+        old="            if error.status == HTTPStatus.GONE:\n                raise _GoneError from error\n"
+        "            raise\n",
+        new="            if error.status == HTTPStatus.GONE:\n                await asyncio.sleep(3600)\n"
+        "            raise\n",
+        plans=("heal gone-http@5", "heal gone-http@8", "scale-down gone-http@8"),
+    ),
+    Bug(
+        name="misses deletions",
+        file="shell/reflector.py",
+        old="            self.items.pop(uid, None)\n            self._on_change()\n",
+        new="",
+        plans=("heal", "scale-down"),
+    ),
+    Bug(
+        name="removes a gateway with a few connections left",
+        file="core/draining.py",
+        old="if held <= residual and (",
+        new="if held <= residual + 20 and (",
+        plans=("heal", "scale-down"),
+    ),
+    Bug(
+        name="takes a deadline that is a tenth of what is asked for",
+        file="core/draining.py",
+        old="    is_due = took >= snapshot.spec.draining.deadline\n",
+        new="    is_due = took >= snapshot.spec.draining.deadline / 60\n",
+        plans=("edit", "heal", "scale-down"),
+    ),
+    Bug(
+        name="shrinks before all are drained",
+        file="core/resizing.py",
+        old="    if not _is_drained(resize, drains) or _may_be_too_much(load, resize, snapshot.spec):\n",
+        new="    if _may_be_too_much(load, resize, snapshot.spec):\n",
+        plans=("scale-down",),
+    ),
+    Bug(
+        name="shrinks by one more than it drained",
+        file="core/resizing.py",
+        old="    return Scale(from_=resize.from_, to=resize.to, resource_version",
+        new="    return Scale(from_=resize.from_, to=resize.to - (resize.to < resize.from_), "
+        "resource_version",
+        plans=("scale-down",),
+    ),
+    Bug(
+        name="grows from what there is now",
+        file="core/resizing.py",
+        old="    return Scale(from_=resize.from_, to=resize.to, resource_version",
+        new="    return Scale(from_=resize.from_, to=target.replicas + resize.to - resize.from_, "
+        "resource_version",
+        plans=(
+            "scale-up lost@3",
+            "scale-up lost@4",
+            "scale-up kill-committed@3",
+            "scale-up kill-committed@4",
+            "scale-up kill-committed@2",
+        ),
+    ),
+    Bug(
+        name="does not rank its victims",
+        file="core/resizing.py",
+        old="        if unranked:\n",
+        new="        if False:\n",
+        plans=("scale-down",),
+    ),
+    Bug(
+        name="gives nothing back to a gateway that stays",
+        file="core/planner.py",
+        old="        actions.extend(readmission(g, at_once=at_once))\n",
+        new="        if not g.ready and g.accepting is not False:\n"
+        "            actions.extend(readmission(g, at_once=at_once))\n",
+        plans=("window", "delete"),
+    ),
+    Bug(
+        name="leaves the rank of a victim that stays",
+        file="core/planner.py",
+        old="        if g.deletion_cost == resizing.VICTIM_COST:\n",
+        new="        if False:\n",
+        plans=("window", "edit"),
+    ),
+    Bug(
+        name="forgets its drains when it starts",
+        file="shell/observe.py",
+        old="        history = history_of(body)\n        is_quiet",
+        new="        history = history_of(body)\n"
+        "        if not self._selector:\n"
+        '            history = history.model_copy(update={"drains": ()})\n'
+        "        is_quiet",
+        plans=("heal kill-answered@8", "scale-down kill-answered@8", "heal kill-answered@12"),
+    ),
+    Bug(
+        name="decides before it knows the windows",
+        file="shell/reconcile.py",
+        old="            await self._windows.listed.wait()\n",
+        new="",
+        plans=(
+            "window kill-disordered@16",
+            "window kill-disordered@18",
+            "window kill-disordered@20",
+        ),
+    ),
+    Bug(
+        name="lets a scale-down go on in a window",
+        file="core/resizing.py",
+        old='    if holds.down:\n        return f"undone, {holds.down}"\n',
+        new="",
+        plans=("window",),
+    ),
+    Bug(
+        name="repairs in an emergency",
+        file="core/consent.py",
+        old="    if not window or patient.is_requested:\n",
+        new="    if True:\n",
+        plans=("emergency",),
+    ),
+    Bug(
+        name="removes without an Event",
+        file="core/repairing.py",
+        old="        notices=on_both(snapshot, drain, reason, message),\n    )\n\n\ndef _replacing",
+        new="    )\n\n\ndef _replacing",
+        plans=("heal",),
+    ),
+    Bug(
+        name="writes its status at every pass",
+        file="core/status.py",
+        old="    return after if moved and age >= _REFRESH * snapshot.spec.metrics.interval else before\n",
+        new="    return after if age >= snapshot.spec.metrics.interval else before\n",
+        plans=("heal",),
+    ),
+    Bug(
+        name="tells of a change as of a state",
+        file="core/outbox.py",
+        old="        if notice.reason in STATES:\n",
+        new="        if notice.reason in STATES or notice.reason == Reason.GATEWAY_DRAINING:\n",
+        plans=("window", "scale-down"),
+    ),
+    Bug(
+        name="repairs more at a time than it may",
+        file="core/consent.py",
+        old="    most = facts.snapshot.spec.healing.max_concurrent\n",
+        new="    most = 16\n",
+        plans=("heal-two",),
+    ),
+)

@@ -1,0 +1,310 @@
+"""A proxy between one operator and its API server, with a fault for what its plan says.
+
+TLS ends here; what is sent on carries the operator's own token.
+"""
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+
+from faults.history import Call, Json
+from faults.plans import KILLS, RESTARTS, Channel, Course, Kind
+from faults.refusals import refusal
+from faults.streams import Stream
+
+_PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
+_SLOW_SECONDS = 3.0
+_AWAY_SECONDS = {Kind.AWAY: 5.0, Kind.AWAY_LONG: 120.0}
+_STALE_SECONDS = 2.0
+_LARGEST = 32 << 20
+_LISTED = ("pods", "nodes", "imchatclusters", "maintenancewindows", "horizontalpodautoscalers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """The API server itself, for all proxies."""
+
+    session: aiohttp.ClientSession
+    server: str
+    serving: ssl.SSLContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """What a fault needs beside the connection.
+
+    Attributes:
+        kill: ends the operator by `kill -9`.
+        touch: changes the object at a path a little, as somebody else.
+        revision: of some time ago, for what is stale.
+    """
+
+    kill: Callable[[], Awaitable[None]]
+    touch: Callable[[str], Awaitable[None]]
+    revision: Callable[[], int]
+
+
+class Proxy:
+    """One proxy; `calls` are the writes that reached the API server."""
+
+    def __init__(self, upstream: Upstream, course: Course, levers: Levers) -> None:
+        self._upstream = upstream
+        self._course = course
+        self._levers = levers
+        self._away_until = 0.0
+        self._stale_until = 0.0
+        self._stale = 0
+        self._is_disordered = False
+        self._windows_from = 0.0
+        self._next_gone: set[str] = set()
+        self._open: set[asyncio.Transport] = set()
+        self._sent: set[asyncio.Task[web.Response]] = set()
+        self.calls: list[Call] = []
+        self.disturbed = 0.0
+        self.operator = 0
+        self.port = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, upstream: Upstream, course: Course, levers: Levers
+    ) -> AsyncIterator[Self]:
+        """Listen for as long as the block lasts."""
+        proxy = cls(upstream, course, levers)
+        runner = web.ServerRunner(
+            web.Server(proxy._answered, access_log=None, handler_cancellation=True),
+            shutdown_timeout=0,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=upstream.serving)
+            await site.start()
+            proxy.port = runner.addresses[0][1]
+            yield proxy
+        finally:
+            await runner.cleanup()
+
+    def restarted(self) -> None:
+        """Another operator begins; if it is to be misled, from now on for a while."""
+        self.operator += 1
+        self.disturbed = time.monotonic()
+        if self._stale:
+            self._stale_until = time.monotonic() + _STALE_SECONDS
+        if self._is_disordered:
+            self._windows_from = time.monotonic() + _SLOW_SECONDS
+
+    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        if time.monotonic() < self._away_until:
+            return _cut(request)
+        transport = request.transport
+        if transport is None:
+            return _cut(request)
+        self._open.add(transport)
+        try:
+            if request.path.endswith("/maintenancewindows"):
+                await asyncio.sleep(max(0.0, self._windows_from - time.monotonic()))
+            if request.query.get("watch") == "true":
+                return await self._watched(request)
+            return await (self._read(request) if request.method == "GET" else self._write(request))
+        except ConnectionError:  # the operator is gone, or does not wait any longer
+            return _cut(request)
+        finally:
+            self._open.discard(transport)
+
+    async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
+        fault = self._course.next(Channel.READ)
+        if fault is not None:
+            self.disturbed = time.monotonic()
+        match fault:
+            case Kind.READ_THROTTLED:
+                return refusal(429)
+            case Kind.READ_BROKEN:
+                return refusal(500)
+            case Kind.READ_CUT:
+                return _cut(request)
+            case Kind.READ_SLOW:
+                await asyncio.sleep(_SLOW_SECONDS)
+        return await self._forwarded(request, b"")
+
+    async def _write(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        is_lease = "/coordination.k8s.io/" in request.path
+        fault = None if is_lease else self._course.next(Channel.WRITE)
+        if fault is None:
+            return await self._committed(request, body)
+        self.disturbed = time.monotonic()
+        return await self._with(fault, request, body)
+
+    async def _with(  # noqa: C901, PLR0911 -- one line for each fault
+        self, fault: Kind, request: web.BaseRequest, body: bytes
+    ) -> web.StreamResponse:
+        match fault:
+            case Kind.CONFLICT:
+                if request.method == "POST" and request.path.endswith("/events"):
+                    await self._committed(request, body)
+                return refusal(409)
+            case Kind.TOUCHED:
+                await self._levers.touch(request.path)
+            case Kind.THROTTLED:
+                return refusal(429)
+            case Kind.BROKEN:
+                return refusal(500)
+            case Kind.UNAVAILABLE:
+                return refusal(503)
+            case Kind.CUT:
+                return _cut(request)
+            case Kind.LOST:
+                await self._committed(request, body)
+                return _cut(request)
+            case Kind.SILENT:
+                await self._committed(request, body)
+                await asyncio.sleep(3600)
+            case Kind.SLOW:
+                await asyncio.sleep(_SLOW_SECONDS)
+            case Kind.AWAY | Kind.AWAY_LONG:
+                return self._gone_away(_AWAY_SECONDS[fault], request)
+            case _:
+                assert fault in {*KILLS, *RESTARTS}
+                return await self._killed(fault, request, body)
+        return await self._committed(request, body)
+
+    def _gone_away(self, seconds: float, request: web.BaseRequest) -> web.StreamResponse:
+        self._away_until = self.disturbed = time.monotonic() + seconds
+        for transport in tuple(self._open):
+            transport.abort()
+        return _cut(request)
+
+    async def _killed(
+        self, fault: Kind, request: web.BaseRequest, body: bytes
+    ) -> web.StreamResponse:
+        if fault is Kind.KILL_BEFORE:
+            await asyncio.shield(self._levers.kill())
+            return _cut(request)
+        answer = await self._committed(request, body)
+        if fault is Kind.KILL_COMMITTED:
+            await asyncio.shield(self._levers.kill())
+            return _cut(request)
+        if fault is Kind.KILL_STALE:
+            self._stale = self._levers.revision()
+        self._is_disordered = fault is Kind.KILL_DISORDERED
+        await answer.prepare(request)
+        await answer.write_eof()
+        await asyncio.shield(self._levers.kill())
+        return answer
+
+    async def _committed(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        """Send a write on and take it down, even if nobody waits for its answer any more."""
+        sent = asyncio.create_task(self._forwarded(request, body))
+        self._sent.add(sent)
+        sent.add_done_callback(self._sent.discard)
+        return await asyncio.shield(sent)
+
+    async def _forwarded(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        operator = self.operator
+        async with self._asked(request, body) as answer:
+            content = await answer.read()
+        if request.method != "GET":
+            found = _json(content)
+            call = Call(
+                at=time.monotonic(),
+                operator=operator,
+                method=request.method,
+                path=request.path,
+                body=_json(body),
+                status=answer.status,
+                revision=int(found.get("metadata", {}).get("resourceVersion") or 0),
+            )
+            self.calls.append(call)
+        headers = {"Content-Type": answer.headers.get("Content-Type", "application/json")}
+        if "Retry-After" in answer.headers:
+            headers["Retry-After"] = answer.headers["Retry-After"]
+        return web.Response(status=answer.status, body=content, headers=headers)
+
+    @asynccontextmanager
+    async def _asked(
+        self, request: web.BaseRequest, body: bytes
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        query = dict(request.query)
+        if self._is_stale_list(request):
+            query |= {"resourceVersion": str(self._stale), "resourceVersionMatch": "Exact"}
+        headers = {k: request.headers[k] for k in _PASSED_ON if k in request.headers}
+        async with self._upstream.session.request(
+            request.method,
+            self._upstream.server + request.path,
+            params=query,
+            headers=headers,
+            data=body or None,
+        ) as answer:
+            yield answer
+
+    def _is_stale_list(self, request: web.BaseRequest) -> bool:
+        is_list = request.method == "GET" and request.path.rpartition("/")[2] in _LISTED
+        is_first = not {"watch", "continue", "fieldSelector"} & request.query.keys()
+        return time.monotonic() < self._stale_until and is_list and is_first
+
+    async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
+        where = request.path
+        if where in self._next_gone:
+            self._next_gone.discard(where)
+            return refusal(410)
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        answer.enable_chunked_encoding()
+        stream = Stream(self._course)
+        async with self._asked(request, b"") as source:
+            if source.status != 200:  # noqa: PLR2004 -- HTTP's own number
+                return web.Response(status=source.status, body=await source.read())
+            await answer.prepare(request)
+            async for line in _lines(source, stream):
+                await asyncio.sleep(max(0.0, self._stale_until - time.monotonic()))
+                async for passed in stream.delivered(line) if line else _one(stream.overdue()):
+                    await answer.write(passed)
+                self.disturbed = max(self.disturbed, stream.disturbed)
+                if stream.is_broken:
+                    break
+        if stream.is_next_gone:
+            self._next_gone.add(where)
+        if stream.is_broken:
+            return _cut(request)
+        await answer.write_eof()
+        return answer
+
+
+async def _lines(source: aiohttp.ClientResponse, stream: Stream) -> AsyncIterator[bytes]:
+    """Yield the lines of an answer, and nothing whenever the stream's patience is over."""
+    while True:
+        reading = asyncio.ensure_future(source.content.readline())
+        try:
+            while not (await asyncio.wait({reading}, timeout=stream.patience))[0]:
+                yield b""
+        finally:
+            reading.cancel()
+        line = reading.result()
+        if not line:
+            return
+        yield line
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _cut(request: web.BaseRequest) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=502)  # to nobody
+
+
+def _json(content: bytes) -> Json:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

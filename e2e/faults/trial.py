@@ -1,0 +1,247 @@
+"""One trial: a fleet, a workload, a plan; and the history that the oracles judge."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+
+from faults.gateways import Ailment
+from faults.history import CLUSTER, History, Json, Moments
+from faults.operators import Operator
+from faults.oracles import Violation, violations
+from faults.plans import Course, Fault
+from faults.proxy import Levers, Proxy
+from faults.records import path
+from faults.scene import NAME, Scene, StuckError, is_true
+from faults.stage import Stage
+from faults.workloads import Workload
+from loopback_node.api import ApiError
+
+QUIET_SECONDS = 5.0
+"""A trial is settled when no operator has written for so long."""
+WATCHED_SECONDS = 2.0
+"""So long is then looked whether one writes all the same."""
+LONGEST_UNREST = 30.0
+"""So long after the last fault, restart or step, and the workload's own end, all must be still."""
+_STALE_REVISIONS = 20
+_GATE = "imchat.dev/accepting-connections"
+_SUBRESOURCE = re.compile(r"/(status|scale|eviction)$")
+_NODES = 3
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is played and what goes wrong with it; `gateways` is what is wrong with those."""
+
+    workload: Workload
+    faults: tuple[Fault, ...] = ()
+    gateways: Ailment = Ailment.NONE
+
+    def __str__(self) -> str:
+        """The plan as arguments of the command line."""
+        ailment = () if self.gateways is Ailment.NONE else (f"--gateways '{self.gateways}'",)
+        return " ".join([self.workload.name, *map(str, self.faults), *ailment])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a trial.
+
+    Attributes:
+        counts: writes, reads and watch events of the operators, by the names of their channels.
+        pending: faults whose turn never came.
+        end: the state that all ended in.
+    """
+
+    plan: Plan
+    history: History = field(repr=False)
+    violations: tuple[Violation, ...]
+    counts: dict[str, int]
+    pending: tuple[Fault, ...]
+    end: Json
+    seconds: float
+    log: Path
+
+
+@dataclass(slots=True)
+class _Crew:
+    """The trial's operators, one after the other."""
+
+    stage: Stage
+    namespace: str
+    log: Path
+    operator: Operator | None = None
+    killed: bool = False
+    crashes: list[str] = field(default_factory=list)
+
+    async def kill(self) -> None:
+        """End the one that is there."""
+        self.killed = True
+        if self.operator is not None:
+            await self.operator.kill()
+
+    async def run(self, proxy: Proxy) -> None:
+        """Have one at all times, as a kubelet does."""
+        kubeconfig = await self.stage.kubeconfig(self.namespace, proxy.port)
+        environment = {
+            "KUBECONFIG": str(kubeconfig),
+            "IMCHAT_NAMESPACES": self.namespace,
+            "IMCHAT_GATEWAY_NETWORKS": "127.0.0.0/8",
+            "IMCHAT_ADDRESS": "127.0.0.1",
+            "IMCHAT_METRICS_PORT": "0",
+            "IMCHAT_HEALTH_PORT": "0",
+        }
+        try:
+            while True:
+                self.operator = await self.stage.forkserver.start(environment, self.log)
+                await self.operator.ended.wait()
+                if not self.killed:
+                    self.crashes.append("an operator ended by itself")
+                    await asyncio.sleep(1)
+                self.killed = False
+                proxy.restarted()
+        finally:
+            if self.operator is not None:
+                await self.operator.kill()
+
+
+async def played(stage: Stage, plan: Plan) -> Result:
+    """Play one trial and judge it."""
+    namespace = f"{plan.workload.name}-{uuid4().hex[:6]}"
+    begun = time.monotonic()
+    crew = _Crew(stage, namespace, stage.folder / f"{namespace}.log")
+    ledger = stage.records.ledgers[namespace]
+    scene = Scene(api=stage.api, fleet=stage.fleet, ledger=ledger, namespace=namespace)
+    course = Course(plan.faults)
+
+    async def touch(target: str) -> None:
+        note = {"metadata": {"annotations": {"faults/touched": uuid4().hex}}}
+        with suppress(ApiError):
+            await stage.api.patch(_SUBRESOURCE.sub("", target), note)
+
+    levers = Levers(
+        kill=crew.kill, touch=touch, revision=lambda: ledger.seen[-_STALE_REVISIONS:][0].revision
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_furnished(scene, plan.workload))
+        proxy = await stack.enter_async_context(Proxy.running(stage.upstream, course, levers))
+        running = asyncio.create_task(crew.run(proxy))
+        stack.push_async_callback(_ended, running)
+        await scene.until(lambda: _is_served(scene, plan.workload), "a fleet to begin with")
+        course.arm()
+        if plan.gateways is not Ailment.NONE:
+            scene.strike(plan.gateways)
+        moments, stuck = await _to_its_end(scene, plan, proxy)
+        end = scene.end_state()
+    crashes = [*crew.crashes, *_tracebacks(crew.log)]
+    history = History(
+        seen=tuple(sorted(ledger.seen, key=lambda s: s.revision)),
+        calls=tuple(proxy.calls),
+        endings=tuple(stage.fleet.endings.pop(namespace, ())),
+        moments=moments,
+        crashes=tuple(crashes),
+    )
+    stage.records.ledgers.pop(namespace)
+    found = [Violation(oracle="stuck", what=stuck)] if stuck else []
+    return Result(
+        plan=plan,
+        history=history,
+        violations=(*found, *violations(history)),
+        counts={channel.value: count for channel, count in course.counts.items()},
+        pending=course.rest,
+        end=end,
+        seconds=time.monotonic() - begun,
+        log=crew.log,
+    )
+
+
+@asynccontextmanager
+async def _furnished(scene: Scene, workload: Workload) -> AsyncIterator[None]:
+    """Give a namespace its nodes, users and manifests; take it all away at the end."""
+    api, namespace = scene.api, scene.namespace
+    await _insisted(lambda: api.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
+    await scene.fleet.add_nodes(namespace, _NODES)
+    scene.fleet.users[namespace] = workload.users
+    try:
+        for body in workload.manifests:
+            root = f"/apis/{body['apiVersion']}/namespaces/{namespace}"
+            target = f"{root}/{body['kind'].lower()}s"
+            await _insisted(partial(api.create, target, body))
+        yield
+    finally:
+        await _insisted(lambda: api.delete(f"/api/v1/namespaces/{namespace}"))
+        await scene.fleet.remove_nodes(namespace)
+        bare: Json = {"metadata": {"finalizers": []}}
+        await _insisted(lambda: api.patch(path(CLUSTER, namespace, NAME), bare))
+
+
+async def _insisted(call: Callable[[], Awaitable[object]]) -> None:
+    """Do what has to be done also on a machine that is too busy to answer in time."""
+    for _ in range(_TRIES):
+        try:
+            await call()
+        except ApiError as error:
+            if error.code in {404, 409}:
+                return
+        except (aiohttp.ClientError, TimeoutError):
+            continue
+        else:
+            return
+    raise StuckError("the API server did not answer")
+
+
+def _is_served(scene: Scene, workload: Workload) -> bool:
+    """Whether all gateways are in rotation and have their users, and the operator has seen it."""
+    held = sum(scene.fleet.gateway(p["metadata"]["uid"]).held for p in scene.ready)
+    is_whole = scene.is_calm(workload.replicas) and held == workload.users
+    gates = [is_true(p, _GATE) for p in scene.pods]
+    told = scene.condition("Ready").get("status") == "True"
+    return is_whole and all(gates) and told and not scene.status.get("pendingEvents")
+
+
+async def _to_its_end(scene: Scene, plan: Plan, proxy: Proxy) -> tuple[Moments, str]:
+    begun = time.monotonic()
+    stuck = ""
+    try:
+        await plan.workload.play(scene)
+    except StuckError as error:
+        stuck = str(error)
+    over = time.monotonic()
+
+    def last() -> float:
+        return max((c.at for c in proxy.calls if not c.is_lease), default=begun)
+
+    def disturbed() -> float:
+        return max(scene.stepped, proxy.disturbed)
+
+    while (now := time.monotonic()) < max(
+        last(), disturbed(), over
+    ) + QUIET_SECONDS or not scene.is_idle:
+        if now > max(over, disturbed()) + LONGEST_UNREST:
+            stuck = stuck or f"it still writes {LONGEST_UNREST:g}s after all was over"
+            break
+        await asyncio.sleep(0.2)
+    settled = time.monotonic()
+    await asyncio.sleep(WATCHED_SECONDS)
+    moments = Moments(begun=begun, disturbed=disturbed(), settled=settled, ended=time.monotonic())
+    return moments, stuck
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error
+
+
+def _tracebacks(log: Path) -> list[str]:
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return [line for line in text.splitlines() if line.startswith("Traceback")]

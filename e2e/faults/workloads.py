@@ -1,0 +1,175 @@
+"""What is played once in each trial: from a calm fleet, through one change, to a calm fleet."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from faults.gateways import Ailment
+from faults.history import CLUSTER, WINDOW, Json
+from faults.scene import NAME, Scene
+from harness.manifests import cluster, gateways, steady, window
+
+_CAPACITY = 100
+_QUICK = {"connectionsPerSecond": 50, "deregisterDelay": "500ms", "deadline": "15s"}
+_SLOW = {"connectionsPerSecond": 4, "deregisterDelay": "500ms", "deadline": "60s"}
+_HEALING = {
+    "unresponsiveFor": "2s",
+    "notReadyFor": "2s",
+    "recoveredFor": "3s",
+    "evictWithin": "6s",
+    "restarts": 2,
+}
+# A load that a plan interrupts must not count as another load.
+_METRICS = {"interval": "500ms", "timeout": "1s", "maxGap": "5m"}
+_SCALING = {
+    "scaleUp": [{"above": 70, "for": "2s"}],
+    "scaleDown": [{"below": 30, "for": "2s"}],
+    "cooldown": {"scaleDown": "0s"},
+}
+
+Play = Callable[[Scene], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One change, and the fleet that it happens to.
+
+    Attributes:
+        users: at the beginning.
+        play: does it, and returns when it is over.
+    """
+
+    name: str
+    replicas: int
+    users: int
+    spec: Json = field(repr=False)
+    play: Play = field(repr=False)
+
+    @property
+    def manifests(self) -> list[Json]:
+        """The Deployment, its PodDisruptionBudget and the ImChatCluster."""
+        return [*gateways(replicas=self.replicas, capacity=_CAPACITY), self.spec]
+
+
+def _steady() -> Json:
+    return steady(draining=_QUICK, healing=_HEALING, metrics=_METRICS)
+
+
+def _scaled(draining: Json) -> Json:
+    return cluster(draining=draining, healing=_HEALING, metrics=_METRICS, scaling=_SCALING)
+
+
+async def _heal(scene: Scene) -> None:
+    scene.strike(Ailment.UNREADY, scene.pods[0])
+    await _replaced(scene)
+
+
+async def _heal_two(scene: Scene) -> None:
+    scene.strike(Ailment.UNREADY, *scene.pods[:2])
+    await scene.until(lambda: scene.times_told("GatewayReplaced") == 2, "two GatewayReplaced")  # noqa: PLR2004
+    await scene.until(lambda: scene.is_calm(5), "five ready gateways, nothing under way")
+    await scene.until(lambda: scene.times_told("RemediationVerified") == 2, "both verified")  # noqa: PLR2004
+
+
+async def _replaced(scene: Scene) -> None:
+    await scene.until(lambda: scene.has_told("GatewayReplaced"), "GatewayReplaced")
+    await scene.until(lambda: scene.is_calm(3), "three ready gateways, nothing under way")
+    await scene.until(lambda: scene.has_told("RemediationVerified"), "RemediationVerified")
+
+
+async def _lose_a_node(scene: Scene) -> None:
+    await scene.lose_node(scene.pods[0])
+    await _replaced(scene)
+
+
+async def _scale_up(scene: Scene) -> None:
+    scene.want(160)
+    await scene.until(lambda: scene.has_told("ScalingUp"), "ScalingUp")
+    await scene.until(lambda: scene.has_told("Rebalanced"), "Rebalanced")
+    await scene.until(lambda: scene.is_calm(3), "three ready gateways")
+
+
+async def _scale_down(scene: Scene) -> None:
+    scene.want(80)
+    await scene.until(lambda: scene.has_told("ScaledDown"), "ScaledDown")
+    await scene.until(lambda: scene.is_calm(2), "two ready gateways")
+
+
+async def _draining(scene: Scene) -> None:
+    scene.want(80)
+    await scene.until(lambda: "Draining" in scene.phases(), "a drain")
+
+
+async def _open_a_window(scene: Scene) -> None:
+    await _draining(scene)
+    await scene.create(WINDOW, _window(timedelta(hours=1)))
+    await scene.until(lambda: scene.has_told("ScaleDownUndone"), "ScaleDownUndone")
+    await scene.until(
+        lambda: scene.condition("Scaling").get("reason") == "HeldByWindow", "a scale-down held"
+    )
+    scene.want(200)  # a rule that is met has its streak written, for as long as it is
+    await scene.until(lambda: scene.is_calm(4), "four ready gateways")
+    await scene.until(lambda: scene.condition("Scaling").get("reason") == "Steady", "no wish left")
+    await scene.until(lambda: _states(scene) == ["Open"], "an open window")
+
+
+async def _edit_the_spec(scene: Scene) -> None:
+    await _draining(scene)
+    await scene.change(CLUSTER, NAME, minReplicas=3, draining=_QUICK)
+    await scene.until(lambda: scene.status.get("observedGeneration", 0) > 1, "the edit seen")
+    await scene.until(
+        lambda: scene.replicas == 3 and scene.is_calm(3),  # noqa: PLR2004 -- as asked for
+        "three ready gateways",
+    )
+
+
+async def _delete_the_cluster(scene: Scene) -> None:
+    await _draining(scene)
+    await scene.delete(CLUSTER, NAME)
+    await scene.until(lambda: not scene.cluster, "the ImChatCluster gone")
+    await scene.until(lambda: len(scene.ready) == 4, "four ready gateways")  # noqa: PLR2004
+
+
+async def _declare_an_emergency(scene: Scene) -> None:
+    asked = {"type": "Emergency", "reason": "a full disk", "ticket": "INC-1", "requestedBy": "ann"}
+    await scene.create(WINDOW, _window(timedelta(minutes=9), **asked))
+    await scene.until(lambda: _states(scene) == ["Unapproved"], "an emergency to be approved")
+    await scene.change(WINDOW, "work", approval={"approvedBy": "bob"})
+    await scene.until(lambda: scene.status.get("window"), "the emergency in force")
+    scene.strike(Ailment.UNREADY, scene.pods[0])
+    await scene.until(
+        lambda: scene.condition("Healing").get("reason") == "HeldByWindow", "a repair held"
+    )
+    await scene.delete(WINDOW, "work")
+    await _replaced(scene)
+
+
+def _states(scene: Scene) -> list[str]:
+    return [w.get("status", {}).get("state", "") for w in scene.windows]
+
+
+def _window(lasts: timedelta, **spec: str) -> Json:
+    now = datetime.now(UTC)
+    start, end = now - timedelta(minutes=1), now + lasts
+    once = {"start": start.isoformat(timespec="seconds"), "end": end.isoformat(timespec="seconds")}
+    return window("work", {"once": once}, **spec)
+
+
+WORKLOADS = {
+    w.name: w
+    for w in (
+        Workload(name="heal", replicas=3, users=90, spec=_steady(), play=_heal),
+        Workload(name="heal-two", replicas=5, users=150, spec=_steady(), play=_heal_two),
+        Workload(name="scale-up", replicas=2, users=80, spec=_scaled(_QUICK), play=_scale_up),
+        Workload(name="scale-down", replicas=4, users=200, spec=_scaled(_QUICK), play=_scale_down),
+        Workload(name="node-loss", replicas=3, users=90, spec=_steady(), play=_lose_a_node),
+        Workload(name="window", replicas=4, users=200, spec=_scaled(_SLOW), play=_open_a_window),
+        Workload(name="edit", replicas=4, users=200, spec=_scaled(_SLOW), play=_edit_the_spec),
+        Workload(
+            name="delete", replicas=4, users=200, spec=_scaled(_SLOW), play=_delete_the_cluster
+        ),
+        Workload(
+            name="emergency", replicas=3, users=90, spec=_steady(), play=_declare_an_emergency
+        ),
+    )
+}
