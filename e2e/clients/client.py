@@ -51,6 +51,7 @@ class Client:
         self._dice = dice
         self._clock = asyncio.get_running_loop().time
         self._messages = 0
+        self._has_been_connected = False
         self._is_leaving = False
         self._pause: asyncio.Timeout | None = None
         self._lacked_seconds = 0.0
@@ -106,6 +107,8 @@ class Client:
     async def _conversation(self, socket: ClientConnection, endpoint: Endpoint) -> float:
         """Talk until the connection ends; seconds to wait before the next."""
         self._tally.opened += 1
+        self._tally.returned += self._has_been_connected
+        self._has_been_connected = True
         self._tally.by_gateway[endpoint.name] += 1
         self._gets_service()
         try:

@@ -79,6 +79,7 @@ class ClientFleet:
             target=self._target,
             connected=sum(by_gateway.values()),
             opened=tally.opened,
+            returned=tally.returned,
             left=tally.left,
             closed=dict(tally.closed),
             dropped=tally.dropped,

@@ -22,6 +22,8 @@ class Report:
     """Clients with an open connection."""
     opened: int
     """Handshakes that succeeded."""
+    returned: int
+    """Those of them by clients that had had a connection before."""
     left: int
     """Connections that the client ended, with a close frame that the gateway answered."""
     closed: Mapping[int, int]
@@ -51,6 +53,7 @@ class Report:
             "target": self.target,
             "connected": self.connected,
             "opened": self.opened,
+            "returned": self.returned,
             "left": self.left,
             "closed": {str(code): count for code, count in sorted(self.closed.items())},
             "dropped": self.dropped,
@@ -69,6 +72,7 @@ class Tally:
     """The running counts that all clients of a fleet write to."""
 
     opened: int = 0
+    returned: int = 0
     left: int = 0
     closed: Counter[int] = field(default_factory=Counter)
     dropped: int = 0

@@ -106,6 +106,12 @@ class OperatorProcess:
         except OSError:
             return False
 
+    @property
+    def pid(self) -> int | None:
+        """Its process while it runs; None before it was started, and once it has ended."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
     def freeze(self) -> None:
         """Stop its process in its tracks, as a machine that is suspended does."""
         self._signal(signal.SIGSTOP)

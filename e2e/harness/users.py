@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,16 @@ _STOP_SECONDS = 20.0
 
 
 class Users:
-    """Clients that behave like people: they talk, wait for echoes, and come back after a close."""
+    """Clients that behave like people: they talk, wait for echoes, and come back after a close.
+
+    Attributes:
+        history: all figures so far, each with the monotonic moment at which it was read.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self._latest: dict[str, Any] = {}
+        self.history: list[tuple[float, dict[str, Any]]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -70,3 +76,4 @@ class Users:
         with self._process.stdout as lines:
             for line in lines:
                 self._latest = json.loads(line)
+                self.history.append((time.monotonic(), self._latest))
