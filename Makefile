@@ -82,6 +82,14 @@ planted: $(READY) programs ## Bugs planted into copies of the operator: which of
 bench-healing: $(READY) ## Every failure class with the operator and without it: figures for docs/healing.md
 	$(BIN)/python -m healing_bench --output dist/healing.json
 
+.PHONY: bench-peers
+bench-peers: $(READY) ## Beside the real HPA, on recorded loads: figures for docs/side-by-side.md (20 minutes)
+	$(BIN)/python -m peers_bench --output dist/side-by-side.json --plots dist
+
+.PHONY: soak
+soak: $(READY) ## An hour of simulated weeks under random faults: no leak, no drift, nothing forgotten
+	$(BIN)/python -m soak --minutes 60 --output dist/soak.json
+
 .PHONY: crds
 crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 	$(BIN)/python -m imchat_operator.crds crds
