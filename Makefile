@@ -90,6 +90,10 @@ bench-peers: $(READY) ## Beside the real HPA, on recorded loads: figures for doc
 soak: $(READY) ## An hour of simulated weeks under random faults: no leak, no drift, nothing forgotten
 	$(BIN)/python -m soak --minutes 60 --output dist/soak.json
 
+.PHONY: bench-scale
+bench-scale: $(READY) programs ## Clusters and pods by the thousand, played by kwok: figures for docs/benchmarks.md
+	ulimit -n 20000 && $(BIN)/python -m scale_bench --runs 3 --output dist/scale.json
+
 .PHONY: crds
 crds: $(READY) ## Write crds/*.yaml and docs/reference.md from the models
 	$(BIN)/python -m imchat_operator.crds crds

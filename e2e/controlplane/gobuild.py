@@ -1,4 +1,4 @@
-"""Builds a program from the Go modules that go.mod pins, or Helm from its own.
+"""Builds a program from the Go modules that go.mod pins, or Helm or kwok from its own.
 
 Minutes, once: Go caches, and so do we.
 """
@@ -13,7 +13,7 @@ from typing import Final
 
 from .leashed import Child
 from .progress import OnProgress, step
-from .versions import GO, HELM, KUBERNETES, PACKAGES
+from .versions import GO, HELM, KUBERNETES, KWOK, PACKAGES
 
 _TICK_SECONDS: Final = 1.0
 _VERSION_PACKAGE: Final = "k8s.io/component-base/version"
@@ -26,8 +26,10 @@ _MINUTES: Final = {
     "kube-proxy": 2.5,
     "kube-scheduler": 2,
     "kubelet": 4,
+    "kwok": 2,
 }
-_HELM_PACKAGE: Final = "helm.sh/helm/v4/cmd/helm"
+_HELM_PACKAGE: Final = f"helm.sh/helm/v4/cmd/helm@{HELM}"
+_KWOK_PACKAGE: Final = f"sigs.k8s.io/kwok/cmd/kwok@{KWOK}"
 
 
 class BuildError(Exception):
@@ -50,11 +52,24 @@ def build_helm(target: Path, on_progress: OnProgress) -> None:
     Raises:
         BuildError: there is no Go, or it failed.
     """
-    command = [_go(), "install", "-trimpath", "-ldflags=-s -w", f"{_HELM_PACKAGE}@{HELM}"]
-    with TemporaryDirectory(prefix="helm-") as name:
+    _install("helm", _HELM_PACKAGE, target, on_progress)
+
+
+def build_kwok(target: Path, on_progress: OnProgress) -> None:
+    """Build kwok at the version that we name, as its own module says.
+
+    Raises:
+        BuildError: there is no Go, or it failed.
+    """
+    _install("kwok", _KWOK_PACKAGE, target, on_progress)
+
+
+def _install(program: str, package: str, target: Path, on_progress: OnProgress) -> None:
+    command = [_go(), "install", "-trimpath", "-ldflags=-s -w", package]
+    with TemporaryDirectory(prefix=f"{program}-") as name:
         folder = Path(name)
-        _run("helm", command, folder / "log", on_progress, folder=folder, GOBIN=name)
-        shutil.move(folder / "helm", target)
+        _run(program, command, folder / "log", on_progress, folder=folder, GOBIN=name)
+        shutil.move(folder / program, target)
 
 
 def _go() -> str:

@@ -22,7 +22,7 @@ from .errors import ControlPlaneError
 from .locations import ASSETS_VARIABLE, assets_folder, cache_folder
 from .locks import locked
 from .progress import OnProgress, remark
-from .versions import ETCD, HELM, KUBERNETES, PACKAGES, PROGRAMS, SOURCES
+from .versions import ETCD, HELM, KUBERNETES, KWOK, PACKAGES, PROGRAMS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,6 +84,31 @@ def find_helm(on_progress: OnProgress, sources: Sources | None = None) -> Path:
             if not _is_program(helm):  # another may just have finished
                 _get_helm(helm, sources, on_progress)
     return helm
+
+
+def find_kwok(on_progress: OnProgress, sources: Sources | None = None) -> Path:
+    """kwok, at the version that we name; only benchmarks ask for it.
+
+    Raises:
+        ControlPlaneError: it is not in the cache and can't be built.
+    """
+    sources = sources or default_sources()
+    kwok = sources.cache / f"kwok-{KWOK}"
+    if not _is_program(kwok):
+        with _filling(sources.cache, on_progress):
+            if not _is_program(kwok):  # another may just have finished
+                with _new_file(sources.cache, kwok.name) as partial:
+                    _build_kwok(partial, on_progress)
+    return kwok
+
+
+def _build_kwok(partial: Path, on_progress: OnProgress) -> None:
+    try:
+        gobuild.build_kwok(partial, on_progress)
+    except gobuild.BuildError as failure:
+        raise ControlPlaneError(
+            f"There is no kwok {KWOK}: it is not in the cache, and {failure}"
+        ) from failure
 
 
 def _get_helm(helm: Path, sources: Sources, on_progress: OnProgress) -> None:

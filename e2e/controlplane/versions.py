@@ -1,6 +1,7 @@
 """Which versions make up the control plane: read from go.mod, the one place that says it.
 
-Helm is built by itself: in one go.mod with Kubernetes, each would choose the other's libraries.
+Helm and kwok are built by themselves: in one go.mod with Kubernetes, each would choose the other's
+libraries.
 """
 
 from __future__ import annotations
@@ -44,3 +45,4 @@ KUBERNETES: Final = required_version("k8s.io/kubernetes", _GO_MOD)
 ETCD: Final = required_version("go.etcd.io/etcd/server/v3", _GO_MOD)
 GO: Final = required_version("go", _GO_MOD).removesuffix(".0")
 HELM: Final = "v4.3.1"
+KWOK: Final = "v0.8.0"

@@ -1,0 +1,174 @@
+"""The command line: `python -m scale_bench --part clusters -o scale.json`.
+
+Progress goes to standard error, the Markdown tables to standard output, everything that was
+measured to the JSON file, which is written as soon as it is. Figures that the file holds already
+and that are not measured again stay.
+Exit status: 0 all was measured, 1 something was not, 2 bad input, 130 stopped.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from controlplane.versions import KUBERNETES, KWOK
+from loopback_node.api import ApiError
+from scale_bench import autoscalers, fleet, ills, life, pods
+from scale_bench.decisions import decided
+from scale_bench.figures import Figure, Results, as_json, kept, together
+from scale_bench.stage import stage
+from scale_bench.table import tables
+
+_INTERRUPTED: Final = 130
+_TROUBLES = (AssertionError, TimeoutError, OSError, ApiError, ExceptionGroup)
+_begun = time.monotonic()
+
+Options = argparse.Namespace
+Part = Callable[[Options], AsyncIterator[list[Figure]]]
+
+
+async def _decisions(_: Options) -> AsyncIterator[list[Figure]]:
+    yield decided()
+
+
+async def _clusters(options: Options) -> AsyncIterator[list[Figure]]:
+    """So many clusters, and at last as many autoscalers on the same Deployments."""
+    async with stage(_folder()) as made:
+        async for found in life.clusters(made, options.clusters, options.rest):
+            yield found
+        async for found in autoscalers.swept(made, fleet.names(max(options.clusters)), 5):
+            yield found
+
+
+async def _pods(options: Options) -> AsyncIterator[list[Figure]]:
+    async with stage(_folder()) as made:
+        async for found in pods.watched(made, options.pods):
+            yield found
+        yield await pods.unrelated(made, options.strangers)
+
+
+async def _ills(options: Options) -> AsyncIterator[list[Figure]]:
+    async with stage(_folder()) as made:
+        async for found in ills.suffered(made, options.ills):
+            yield found
+
+
+PARTS: Final[dict[str, Part]] = {
+    "decisions": _decisions,
+    "clusters": _clusters,
+    "pods": _pods,
+    "ills": _ills,
+}
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    # A polite end is to end what was started as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = _parser().parse_args()
+    try:
+        known = kept(options.output)
+    except ValueError as error:
+        _say(str(error))
+        return 2
+    failed = False
+    try:
+        for part in options.part or PARTS:
+            known, is_whole = asyncio.run(_measured(part, options, known))
+            failed |= not is_whole
+    except KeyboardInterrupt:
+        _say("Stopped; what was measured before is in the output file.")
+        return _INTERRUPTED
+    sys.stdout.write(tables(known))
+    return int(failed)
+
+
+async def _measured(part: str, options: Options, known: Results) -> tuple[Results, bool]:
+    """Measure a part so many times; the results with it, and whether all of it was measured."""
+    runs: list[list[Figure]] = []
+    results, is_whole = known, True
+    for number in range(options.runs):
+        _say(f"{part}, run {number + 1} of {options.runs}")
+        run: list[Figure] = []
+        runs.append(run)
+        try:
+            async for found in PARTS[part](options):
+                run.extend(found)
+                for each in found:
+                    _say(f"{each.name} {each.size}: {each.values[0]:.4g}")
+                results = known.with_run(part, _context(options), together(runs))
+                if options.output:
+                    options.output.parent.mkdir(parents=True, exist_ok=True)
+                    options.output.write_text(as_json(results), encoding="utf-8")
+        except _TROUBLES as error:
+            _say(f"{part}: {error!r}")
+            is_whole = False
+    return results, is_whole
+
+
+def _context(options: Options) -> dict[str, Any]:
+    """The machine and the versions."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kubernetes": KUBERNETES,
+        "kwok": KWOK,
+        "operator": version("imchat-operator"),
+        "commit": commit.stdout.strip(),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "cores": os.cpu_count(),
+        "nice": os.nice(0),
+        "load": os.getloadavg()[0],
+        "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "restSeconds": options.rest,
+    }
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="imchat-scale-bench-"))
+    _say(f"The logs are in {folder}.")
+    return folder
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scale_bench",
+        description="Measures the operator with clusters and pods by the thousand.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--part", action="append", choices=list(PARTS), help="one part; may be repeated")
+    add("--runs", type=int, default=1, help="how often each part is measured")
+    add("--clusters", type=int, nargs="+", default=[100, 300, 1000], help="numbers of clusters")
+    add("--pods", type=int, nargs="+", default=[100, 1000, 5000], help="numbers of watched pods")
+    add("--strangers", type=int, default=5000, help="pods that belong to no fleet")
+    add("--ills", type=int, default=100, help="clusters of which one gateway each is ill")
+    add("--rest", type=float, default=60.0, help="seconds that are looked at while all is quiet")
+    add("-o", "--output", type=Path, metavar="FILE", help="the results as JSON; added to")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

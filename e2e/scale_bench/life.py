@@ -1,0 +1,99 @@
+"""One life of the operator with so many clusters: start, rest, and a load that all meet at once."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Final
+
+from scale_bench import fleet
+from scale_bench.figures import Figure, percentile
+from scale_bench.stage import USER, Stage, usage
+
+_BUSY, _USUAL = 85, 50
+_POLL_SECONDS: Final = 0.5
+_STEP_SECONDS: Final = 240.0
+_SETTLING_SECONDS: Final = 20.0
+"""More than an interval: what a first pass promised, such as Events, is told by then."""
+
+
+async def clusters(stage: Stage, sizes: list[int], rest: float) -> AsyncIterator[list[Figure]]:
+    """Yield the figures of each size, from the smallest; fleets of 5 are added, never removed."""
+    gateways, shape = 5, stage.shape()
+    known: list[str] = []
+    for size in sorted(sizes):
+        wanted = fleet.names(size)
+        await fleet.make_deployments(stage.api, wanted[len(known) :], shape)
+        await fleet.resize(stage.api, known, gateways)
+        await fleet.until_ready(stage.api, size * gateways)
+        await fleet.make_clusters(stage.api, wanted, shape)
+        yield await lived(stage, wanted, gateways, rest, is_stepped=True)
+        await fleet.delete_clusters(stage.api)
+        known = wanted
+
+
+async def lived(
+    stage: Stage, wanted: list[str], gateways: int, rest: float, *, is_stepped: bool
+) -> list[Figure]:
+    """What one life costs; it ends, where asked for, with a step of the load to 85 %."""
+    size = len(wanted)
+    found: dict[str, float] = {}
+    # A first life leaves the statuses that a restarted operator finds.
+    stage.gateways.load(dict.fromkeys(wanted, _USUAL))
+    began = time.monotonic()
+    async with stage.operator(f"life-{size}"):
+        await stage.until_asked(wanted, gateways)
+        found["first-start"] = time.monotonic() - began
+        await asyncio.sleep(_SETTLING_SECONDS)
+    stage.gateways.load(dict.fromkeys(wanted, _USUAL))
+    began = time.monotonic()
+    async with stage.operator(f"life-{size}") as process:
+        await stage.until_asked(wanted, gateways)
+        found["cold-start"] = time.monotonic() - began
+        await asyncio.sleep(_SETTLING_SECONDS)
+        stage.audit.skip()
+        before, asked = usage(process), stage.gateways.asked
+        await asyncio.sleep(rest)
+        after = usage(process)
+        requests = list(stage.audit.read(USER))
+        _tell(Counter((r.verb, r.resource, r.code) for r in requests))
+        writes = [r for r in requests if r.is_write]
+        found["rest-requests"] = len(requests) / rest
+        found["rest-writes"] = len(writes)
+        found["rest-cpu"] = (after.cpu - before.cpu) / rest * 100
+        found["rest-scrapes"] = (stage.gateways.asked - asked) / rest
+        found["memory-steady"], found["memory-peak"] = after.resident, after.peak
+        if is_stepped:
+            found.update(await stepped(stage, wanted, USER, "sweep"))
+    return [Figure(name=n, size=size, values=(v,)) for n, v in found.items()]
+
+
+async def stepped(stage: Stage, wanted: list[str], user: str, name: str) -> dict[str, float]:
+    """Raise the load of all; seconds from it, and from each one's sample, to each scale write."""
+    stage.audit.skip()
+    at = time.time()
+    stage.gateways.load(dict.fromkeys(wanted, _BUSY))
+    written: dict[str, float] = {}
+    async with asyncio.timeout(_STEP_SECONDS):
+        while len(written) < len(wanted):
+            await asyncio.sleep(_POLL_SECONDS)
+            for request in stage.audit.read(user):
+                if request.resource == "deployments/scale" and request.is_write:
+                    written.setdefault(request.name, request.at)
+    # The last gateway that was asked before the write completes the sample that led to it.
+    samples = {
+        who: max((t for t in stage.gateways.sampled[who] if t < when), default=at)
+        for who, when in written.items()
+    }
+    waits = [when - samples[who] for who, when in written.items()]
+    return {
+        f"{name}-sample-to-write": percentile(waits, 99),
+        f"{name}-step-to-last-write": max(written.values()) - at,
+        f"{name}-first-to-last-write": max(written.values()) - min(written.values()),
+    }
+
+
+def _tell(counts: Counter[tuple[str, str, int]]) -> None:
+    for what, count in counts.most_common():
+        sys.stderr.write(f"    {count} {' '.join(map(str, what))}\n")

@@ -1,0 +1,72 @@
+"""What watched pods cost: 20 clusters, and each time more gateways in each; and pods of others."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from loopback_node.api import Json
+from scale_bench import fleet
+from scale_bench.figures import Figure
+from scale_bench.stage import Stage, usage
+
+_CLUSTERS: Final = 20
+_PODS: Final = f"/api/v1/namespaces/{fleet.NAMESPACE}/pods"
+_SETTLING_SECONDS: Final = 40.0
+
+
+async def watched(stage: Stage, sizes: list[int]) -> AsyncIterator[list[Figure]]:
+    """Yield what the operator needs for so many watched pods, from the fewest."""
+    wanted = fleet.names(_CLUSTERS)
+    for size in sorted(sizes):
+        each = size // _CLUSTERS
+        shape = stage.shape(each)
+        if size == min(sizes):
+            await fleet.make_deployments(stage.api, wanted, shape)
+        await fleet.resize(stage.api, wanted, each)
+        await fleet.until_ready(stage.api, len(wanted) * each)
+        await fleet.make_clusters(stage.api, wanted, shape)
+        yield await _lived(stage, wanted, each, "pods")
+        if size != max(sizes):
+            await fleet.delete_clusters(stage.api)
+
+
+async def unrelated(stage: Stage, count: int) -> list[Figure]:
+    """What it needs with so many pods more, that belong to none of its fleets."""
+    wanted = fleet.names(_CLUSTERS)
+    found = [pod async for pod in fleet.pods(stage.api)]
+    each = len(found) // _CLUSTERS
+
+    def creation(number: int) -> Callable[[], Awaitable[object]]:
+        return lambda: stage.api.create(_PODS, _stranger(number))
+
+    await fleet.together(creation(number) for number in range(count))
+    return [
+        Figure(name=f.name, size=count, values=f.values)
+        for f in await _lived(stage, wanted, each, "unrelated")
+    ]
+
+
+async def _lived(stage: Stage, wanted: list[str], each: int, name: str) -> list[Figure]:
+    stage.gateways.load(dict.fromkeys(wanted, stage.gateways.usual))
+    began = time.monotonic()
+    async with stage.operator(f"{name}-{each}") as process:
+        await stage.until_asked(wanted, each)
+        started = time.monotonic() - began
+        await asyncio.sleep(_SETTLING_SECONDS)
+        used = usage(process)
+    found = {
+        f"{name}-cold-start": started,
+        f"{name}-memory-steady": used.resident,
+        f"{name}-memory-peak": used.peak,
+    }
+    size = len(wanted) * each
+    return [Figure(name=n, size=size, values=(v,)) for n, v in found.items()]
+
+
+def _stranger(number: int) -> Json:
+    """A pod that no node takes."""
+    return {
+        "metadata": {"name": f"stranger-{number:05}", "labels": {"app": "stranger"}},
+        "spec": {"containers": [{"name": "main", "image": "stranger"}]},
+    }

@@ -1,0 +1,135 @@
+"""The Markdown tables of docs/benchmarks.md, from what was measured and from nothing else."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from scale_bench.figures import Figure, Results, line
+
+_FIT_SIZES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What a figure is called, what its size counts, and what it should not exceed."""
+
+    title: str
+    of: str
+    unit: str
+    goal: str = ""
+
+
+ROWS: Final[dict[str, Row]] = {
+    "sweep-first-to-last-write": Row(
+        title="load of all rises at once: first to last scale write",
+        of="clusters",
+        unit="s",
+        goal="1",
+    ),
+    "sweep-step-to-last-write": Row(
+        title="from the rise to the last scale write, the interval of 15 s included",
+        of="clusters",
+        unit="s",
+    ),
+    "sweep-sample-to-write": Row(
+        title="a cluster's sample to its scale write, p99", of="clusters", unit="s", goal="2"
+    ),
+    "hpa-first-to-last-write": Row(
+        title="HPA controller, its defaults: first to last scale write", of="autoscalers", unit="s"
+    ),
+    "hpa-scaled": Row(title="of these scaled within 330 s", of="autoscalers", unit=""),
+    "hpa-requests-per-second": Row(
+        title="its requests meanwhile", of="autoscalers", unit="a second"
+    ),
+    "hpa-raised-first-to-last-write": Row(
+        title="HPA controller, limits raised: first to last scale write",
+        of="autoscalers",
+        unit="s",
+    ),
+    "hpa-raised-scaled": Row(title="of these scaled within 330 s", of="autoscalers", unit=""),
+    "hpa-raised-requests-per-second": Row(
+        title="its requests meanwhile", of="autoscalers", unit="a second"
+    ),
+    "decision-median": Row(title="one decision, median", of="gateways", unit="µs", goal="50"),
+    "decision-p99": Row(title="one decision, p99", of="gateways", unit="µs"),
+    "first-start": Row(
+        title="start to the first sample of every gateway, no status yet", of="clusters", unit="s"
+    ),
+    "cold-start": Row(
+        title="restart to the first sample of every gateway", of="clusters", unit="s", goal="3"
+    ),
+    "memory-steady": Row(title="memory, steady", of="clusters", unit="MiB"),
+    "memory-peak": Row(title="memory, peak", of="clusters", unit="MiB"),
+    "rest-requests": Row(
+        title="at rest: requests to the API server", of="clusters", unit="a second", goal="0.5"
+    ),
+    "rest-writes": Row(title="at rest: writes", of="clusters", unit="", goal="0"),
+    "rest-cpu": Row(title="at rest: CPU", of="clusters", unit="% of a core"),
+    "rest-scrapes": Row(title="at rest: gateways asked", of="clusters", unit="a second"),
+    "pods-memory-steady": Row(title="memory, steady", of="watched pods", unit="MiB", goal="110"),
+    "pods-memory-peak": Row(title="memory, peak", of="watched pods", unit="MiB", goal="130"),
+    "pods-cold-start": Row(
+        title="restart to the first sample of every gateway",
+        of="watched pods",
+        unit="s",
+        goal="3",
+    ),
+    "unrelated-memory-steady": Row(
+        title="memory, steady, with unrelated pods beside the most watched ones",
+        of="unrelated pods",
+        unit="MiB",
+    ),
+    "unrelated-memory-peak": Row(title="memory, peak", of="unrelated pods", unit="MiB"),
+    "unrelated-cold-start": Row(
+        title="restart to the first sample of every gateway", of="unrelated pods", unit="s"
+    ),
+    "failure-to-repair": Row(
+        title="crash loop in the pod's status to the begin of its repair, p99",
+        of="clusters, one gateway of each fails",
+        unit="s",
+        goal="1",
+    ),
+    "flaps-replaced": Row(
+        title="not ready for 15 s: gateways gone a minute later",
+        of="clusters, one gateway of each flaps",
+        unit="",
+        goal="0",
+    ),
+    "flaps-evictions": Row(
+        title="not ready for 15 s: evictions",
+        of="clusters, one gateway of each flaps",
+        unit="",
+        goal="0",
+    ),
+}
+
+
+def tables(results: Results) -> str:
+    """A table of all figures, in the order of `ROWS`, and one of how they grow."""
+    by_name: dict[str, list[Figure]] = defaultdict(list)
+    for figure in sorted(results.figures, key=lambda f: f.size):
+        by_name[figure.name].append(figure)
+    rows = [_row(f, ROWS[name]) for name in ROWS for f in by_name.get(name, ())]
+    head = "| figure | size | median | least to most | runs | goal |\n"
+    text = head + "| --- | --- | ---: | ---: | ---: | ---: |\n" + "".join(rows)
+    fits = [_fit(by_name[n], row) for n, row in ROWS.items() if len(by_name[n]) >= _FIT_SIZES]
+    growth = "| figure | fixed | for each 100 more | sizes |\n| --- | ---: | ---: | --- |\n"
+    return f"{text}\n{growth}{''.join(fits)}"
+
+
+def _row(figure: Figure, row: Row) -> str:
+    low, high = min(figure.values), max(figure.values)
+    unit = f" {row.unit}" if row.unit else ""
+    spread = f"{low:.3g} to {high:.3g}" if len(figure.values) > 1 else ""
+    goal = f"{row.goal}{unit}" if row.goal else ""
+    return (
+        f"| {row.title} | {figure.size:,} {row.of} | {figure.median:.3g}{unit} | {spread} "
+        f"| {len(figure.values)} | {goal} |\n"
+    )
+
+
+def _fit(figures: list[Figure], row: Row) -> str:
+    fixed, slope = line((f.size, f.median) for f in figures)
+    sizes = ", ".join(f"{f.size:,}" for f in figures)
+    unit = f" {row.unit}" if row.unit else ""
+    return f"| {row.title} | {fixed:.3g}{unit} | {slope * 100:.3g}{unit} | {sizes} {row.of} |\n"
