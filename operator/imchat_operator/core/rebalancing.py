@@ -122,8 +122,11 @@ def _told(drains: tuple[Drain, ...], facts: Facts, reason: Reason, message: str)
 
 
 def _spread(snapshot: Snapshot) -> str:
-    held = [g.connections for g in rotation(snapshot.gateways, snapshot.history.drains)]
-    return f"{len(held)} gateways hold {min(held, default=0)} to {max(held, default=0)} connections"
+    members = rotation(snapshot.gateways, snapshot.history.drains)
+    held = [known for g in members if (known := g.known_connections) is not None]
+    if not held:
+        return "no gateway tells how many connections it holds"
+    return f"{len(held)} gateways hold {min(held)} to {max(held)} connections"
 
 
 def _objection(facts: Facts) -> str:
