@@ -84,7 +84,8 @@ async def _trials(stage: Stage, options: argparse.Namespace) -> int:
 async def _kills(stage: Stage, options: argparse.Namespace) -> int:
     campaign = Campaign(stage, options.jobs)
     workloads = [_workload(name) for name in options.workloads.split(",")]
-    plans = [plan for w in workloads for plan in await campaign.kills(w)]
+    made = await asyncio.gather(*map(campaign.kills, workloads))
+    plans = [plan for some in made for plan in some]
     return await _told(campaign, plans, options)
 
 

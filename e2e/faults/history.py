@@ -18,6 +18,21 @@ CLUSTER, DEPLOYMENT, POD, EVENT, WINDOW = (
     "maintenancewindows",
 )
 
+# Reasons of which each tells of one change; a state may be told again and again.
+CHANGES = frozenset(
+    {
+        "ScalingUp",
+        "ScalingDown",
+        "ScaledDown",
+        "GatewayDraining",
+        "GatewayDrained",
+        "GatewayEvicted",
+        "GatewayDeleted",
+        "GatewayReplaced",
+        "RemediationVerified",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

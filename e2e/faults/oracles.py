@@ -7,20 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from faults.history import CLUSTER, DEPLOYMENT, EVENT, POD, WINDOW, Call, History, Json, Seen
+from faults.history import (
+    CHANGES,
+    CLUSTER,
+    DEPLOYMENT,
+    EVENT,
+    POD,
+    WINDOW,
+    Call,
+    History,
+    Json,
+    Seen,
+)
 
-# Reasons of which each tells of one change; a state may be told again and again.
-_CHANGES = {
-    "ScalingUp",
-    "ScalingDown",
-    "ScaledDown",
-    "GatewayDraining",
-    "GatewayDrained",
-    "GatewayEvicted",
-    "GatewayDeleted",
-    "GatewayReplaced",
-    "RemediationVerified",
-}
 _OF_RESIZES = {"ScalingUp", "ScalingDown"}
 _OF_REMOVALS = {"GatewayEvicted", "GatewayDeleted"}
 
@@ -162,7 +161,7 @@ def each_removal_decided_once(history: History) -> Iterator[str]:
 def nothing_told_twice(history: History) -> Iterator[str]:
     """A change is told once for each drain or size that it belongs to."""
     for event in _last(history, EVENT).values():
-        if event["reason"] in _CHANGES and event.get("count", 1) > 1:
+        if event["reason"] in CHANGES and event.get("count", 1) > 1:
             yield f"{event['reason']} has the count {event['count']}"
     drains = {
         (d["uid"], d["id"])
@@ -173,7 +172,7 @@ def nothing_told_twice(history: History) -> Iterator[str]:
     told = Counter(
         (e["reason"], e["involvedObject"]["uid"])
         for e in _last(history, EVENT).values()
-        if e["involvedObject"]["kind"] == "Pod" and e["reason"] in _CHANGES
+        if e["involvedObject"]["kind"] == "Pod" and e["reason"] in CHANGES
     )
     for (reason, uid), count in told.items():
         if count > max(1, most[uid]):

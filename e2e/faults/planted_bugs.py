@@ -27,7 +27,7 @@ BUGS: tuple[Bug, ...] = (
         with telemetry.stage("record"):
             body = await self._recorded(body, decision, snapshot.history)
 """,
-        plans=("scale-up kill-before@1", "scale-up kill-before@2", "scale-up conflict@1"),
+        plans=("scale-up",),
     ),
     Bug(
         name="writes the status over whatever there is",
@@ -37,21 +37,25 @@ BUGS: tuple[Bug, ...] = (
         new="""            meta = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
             full = {**body, "metadata": meta, "status": status.to_json(sparse=True)}
             body = self._body = await""",
-        plans=("heal kill-stale@9", "scale-down kill-stale@9", "heal kill-stale@12"),
+        plans=(
+            "heal kill-stale@12",
+            "heal kill-stale@17",
+            "scale-down kill-stale@16",
+        ),
     ),
     Bug(
         name="judges the old object again after a conflict",
         file="shell/reconcile.py",
         old="        self._body = body\n        return 0.0\n",
         new="        return 0.0\n",
-        plans=("heal touched@2", "scale-down touched@1"),
+        plans=("heal touched@2",),
     ),
     Bug(
         name="ends its loop at an error",
         file="shell/reconcile.py",
         old="            return self._failed(error)\n        self._failures = 0\n",
         new="            raise\n        self._failures = 0\n",
-        plans=("heal broken@1", "heal broken@2"),
+        plans=("heal broken@1",),
     ),
     Bug(
         name="drains without a finalizer",
@@ -73,21 +77,30 @@ BUGS: tuple[Bug, ...] = (
         file="shell/events.py",
         old="        **_latest(event, name=event.name, namespace=namespace),\n",
         new='        **_latest(event, name=f"{event.name}{time.time_ns()}", namespace=namespace),\n',
-        plans=("heal kill-committed@3", "heal lost@3", "heal kill-committed@4"),
+        plans=(
+            "heal kill-committed@5",
+            "heal lost@5",
+        ),
     ),
     Bug(
         name="forgets an Event that was refused for now",
         file="shell/events.py",
         old="                self._failed(event, error)\n                break\n",
         new="                self._failed(event, error)\n                is_settled = True\n",
-        plans=("scale-up broken@2", "scale-up broken@3", "scale-up broken@4"),
+        plans=(
+            "scale-up broken@5",
+            "scale-up broken@6",
+        ),
     ),
     Bug(
         name="posts an Event that is there already for ever",
         file="shell/events.py",
         old="                return True  # it is there already\n",
         new="                return False\n",
-        plans=("heal kill-committed@3", "heal kill-committed@4", "heal conflict@3"),
+        plans=(
+            "heal kill-committed@5",
+            "heal kill-committed@6",
+        ),
     ),
     Bug(
         name="posts Events before it records",
@@ -95,21 +108,35 @@ BUGS: tuple[Bug, ...] = (
         old="        if status != history:\n            full",
         new="        await self._events.post(status.pending_events)\n"
         "        if status != history:\n            full",
-        plans=("heal kill-before@2", "heal conflict@1", "scale-up kill-before@3"),
+        plans=(
+            "heal kill-before@6",
+            "heal conflict@6",
+            "heal kill-before@5",
+        ),
     ),
     Bug(
         name="keeps what a relist does not have",
         file="shell/reflector.py",
         old='        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
         new='        self.items |= {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
-        plans=("heal watch-swallowed@9", "scale-down watch-swallowed@9", "heal watch-swallowed@20"),
+        plans=(
+            "heal watch-swallowed@20",
+            "heal watch-swallowed@22",
+            "heal watch-swallowed@17",
+            "heal watch-swallowed@24",
+        ),
     ),
     Bug(
         name="watches on from where it was after 410",
         file="shell/reflector.py",
         old='            if seen.get("code") == HTTPStatus.GONE:\n                raise _GoneError\n',
         new="",
-        plans=("heal gone@5", "scale-down gone@5", "heal watch-swallowed@9"),
+        plans=(
+            "heal gone@5",
+            "heal gone@10",
+            "heal gone@14",
+            "heal gone@18",
+        ),
     ),
     Bug(
         name="does not list again after HTTP 410",
@@ -118,7 +145,12 @@ BUGS: tuple[Bug, ...] = (
         "            raise\n",
         new="            if error.status == HTTPStatus.GONE:\n                await asyncio.sleep(3600)\n"
         "            raise\n",
-        plans=("heal gone-http@5", "heal gone-http@8", "scale-down gone-http@8"),
+        plans=(
+            "heal gone-http@5",
+            "heal gone-http@10",
+            "heal gone-http@14",
+            "heal gone-http@18",
+        ),
     ),
     Bug(
         name="misses deletions",
@@ -157,20 +189,6 @@ BUGS: tuple[Bug, ...] = (
         plans=("scale-down",),
     ),
     Bug(
-        name="grows from what there is now",
-        file="core/resizing.py",
-        old="    return Scale(from_=resize.from_, to=resize.to, resource_version",
-        new="    return Scale(from_=resize.from_, to=target.replicas + resize.to - resize.from_, "
-        "resource_version",
-        plans=(
-            "scale-up lost@3",
-            "scale-up lost@4",
-            "scale-up kill-committed@3",
-            "scale-up kill-committed@4",
-            "scale-up kill-committed@2",
-        ),
-    ),
-    Bug(
         name="does not rank its victims",
         file="core/resizing.py",
         old="        if unranked:\n",
@@ -200,7 +218,10 @@ BUGS: tuple[Bug, ...] = (
         "        if not self._selector:\n"
         '            history = history.model_copy(update={"drains": ()})\n'
         "        is_quiet",
-        plans=("heal kill-answered@8", "scale-down kill-answered@8", "heal kill-answered@12"),
+        plans=(
+            "heal kill-answered@8",
+            "scale-down kill-answered@8",
+        ),
     ),
     Bug(
         name="decides before it knows the windows",
@@ -208,9 +229,8 @@ BUGS: tuple[Bug, ...] = (
         old="            await self._windows.listed.wait()\n",
         new="",
         plans=(
-            "window kill-disordered@16",
-            "window kill-disordered@18",
-            "window kill-disordered@20",
+            "window kill-disordered@27",
+            "window kill-disordered@28",
         ),
     ),
     Bug(

@@ -22,6 +22,7 @@ from faults.streams import Stream
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _SLOW_SECONDS = 3.0
+_DISORDERED_SECONDS = 6.0
 _AWAY_SECONDS = {Kind.AWAY: 5.0, Kind.AWAY_LONG: 120.0}
 _STALE_SECONDS = 2.0
 _LARGEST = 32 << 20
@@ -64,7 +65,7 @@ class Proxy:
         self._stale = 0
         self._is_disordered = False
         self._windows_from = 0.0
-        self._next_gone: set[str] = set()
+        self._gone: set[str] = set()
         self._open: set[asyncio.Transport] = set()
         self._sent: set[asyncio.Task[web.Response]] = set()
         self.calls: list[Call] = []
@@ -99,7 +100,7 @@ class Proxy:
         if self._stale:
             self._stale_until = time.monotonic() + _STALE_SECONDS
         if self._is_disordered:
-            self._windows_from = time.monotonic() + _SLOW_SECONDS
+            self._windows_from = time.monotonic() + _DISORDERED_SECONDS
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         if time.monotonic() < self._away_until:
@@ -120,6 +121,7 @@ class Proxy:
             self._open.discard(transport)
 
     async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._gone.discard(request.path)  # as of a list there is something to watch on from
         fault = self._course.next(Channel.READ)
         if fault is not None:
             self.disturbed = time.monotonic()
@@ -252,8 +254,7 @@ class Proxy:
 
     async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
         where = request.path
-        if where in self._next_gone:
-            self._next_gone.discard(where)
+        if where in self._gone:
             return refusal(410)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         answer.enable_chunked_encoding()
@@ -269,8 +270,8 @@ class Proxy:
                 self.disturbed = max(self.disturbed, stream.disturbed)
                 if stream.is_broken:
                     break
-        if stream.is_next_gone:
-            self._next_gone.add(where)
+        if stream.is_gone:
+            self._gone.add(where)
         if stream.is_broken:
             return _cut(request)
         await answer.write_eof()

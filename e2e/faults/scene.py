@@ -8,7 +8,7 @@ from typing import Any
 
 from faults.fleet import Fleet
 from faults.gateways import Ailment
-from faults.history import CLUSTER, DEPLOYMENT, EVENT, POD, WINDOW, Json
+from faults.history import CHANGES, CLUSTER, DEPLOYMENT, EVENT, POD, WINDOW, Json
 from faults.records import Ledger, path
 from loopback_node.api import Api
 
@@ -149,8 +149,14 @@ class Scene:
             "under way": [
                 key for key in ("drains", "resize", "pendingEvents", "window") if status.get(key)
             ],
+            "told": sorted(self._told()),
             "windows": sorted(w.get("status", {}).get("state", "") for w in self.windows),
         }
+
+    def _told(self) -> list[str]:
+        """Return the changes that were told of the ImChatCluster: each once, as without faults."""
+        mine = (e for e in self.ledger.all(EVENT) if e["involvedObject"]["kind"] == _KIND)
+        return [e["reason"] for e in mine if e["reason"] in CHANGES]
 
     @property
     def windows(self) -> list[Json]:

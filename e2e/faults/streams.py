@@ -22,7 +22,7 @@ class Stream:
 
     Attributes:
         is_broken: whether the connection has to be cut now.
-        is_next_gone: whether the next watch is to be answered with 410.
+        is_gone: whether nothing can be watched on from here: 410 until it is listed again.
         disturbed: when something went wrong last.
     """
 
@@ -31,7 +31,7 @@ class Stream:
         self._swallows_until = 0.0
         self._kept = b""
         self.is_broken = False
-        self.is_next_gone = False
+        self.is_gone = False
         self.disturbed = 0.0
 
     @property
@@ -44,7 +44,7 @@ class Stream:
     def overdue(self) -> bytes:
         """Return what reaches the operator though no line came."""
         if self._swallows_until:
-            self.is_broken = True
+            self.is_broken = self.is_gone = True
             return _GONE
         kept, self._kept = self._kept, b""
         return kept
@@ -61,10 +61,10 @@ class Stream:
             self.disturbed = time.monotonic()
         match fault:
             case Kind.WATCH_GONE:
-                self.is_broken = True
+                self.is_broken = self.is_gone = True
                 yield _GONE
             case Kind.WATCH_GONE_HTTP:
-                self.is_broken = self.is_next_gone = True
+                self.is_broken = self.is_gone = True
             case Kind.WATCH_CUT:
                 self.is_broken = True
             case Kind.WATCH_HELD:

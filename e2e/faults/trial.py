@@ -135,6 +135,8 @@ async def played(stage: Stage, plan: Plan) -> Result:
         proxy = await stack.enter_async_context(Proxy.running(stage.upstream, course, levers))
         running = asyncio.create_task(crew.run(proxy))
         stack.push_async_callback(_ended, running)
+        await scene.until(lambda: len(scene.ready) == plan.workload.replicas, "ready gateways")
+        scene.want(plan.workload.users)  # all at a time: nothing has to be shared out afterwards
         await scene.until(lambda: _is_served(scene, plan.workload), "a fleet to begin with")
         course.arm()
         if plan.gateways is not Ailment.NONE:
@@ -169,7 +171,6 @@ async def _furnished(scene: Scene, workload: Workload) -> AsyncIterator[None]:
     api, namespace = scene.api, scene.namespace
     await _insisted(lambda: api.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
     await scene.fleet.add_nodes(namespace, _NODES)
-    scene.fleet.users[namespace] = workload.users
     try:
         for body in workload.manifests:
             root = f"/apis/{body['apiVersion']}/namespaces/{namespace}"

@@ -13,14 +13,14 @@ _CAPACITY = 100
 _QUICK = {"connectionsPerSecond": 50, "deregisterDelay": "500ms", "deadline": "15s"}
 _SLOW = {"connectionsPerSecond": 4, "deregisterDelay": "500ms", "deadline": "60s"}
 _HEALING = {
-    "unresponsiveFor": "2s",
+    "unresponsiveFor": "4s",
     "notReadyFor": "2s",
     "recoveredFor": "3s",
     "evictWithin": "6s",
     "restarts": 2,
 }
 # A load that a plan interrupts must not count as another load.
-_METRICS = {"interval": "500ms", "timeout": "1s", "maxGap": "5m"}
+_METRICS = {"interval": "500ms", "timeout": "3s", "maxGap": "5m"}
 _SCALING = {
     "scaleUp": [{"above": 70, "for": "2s"}],
     "scaleDown": [{"below": 30, "for": "2s"}],
