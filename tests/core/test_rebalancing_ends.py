@@ -183,8 +183,8 @@ def test_a_silent_gateway_is_not_told_to_be_empty() -> None:
     fleet = (gateway("a", SILENT), gateway("b", Unreadable(why="404")), gateway("c", 380))
     found = decided(gateways=fleet, history={"drains": (donor(),)})
     assert messages(found, "Rebalanced") == ["now 2 gateways hold 300 to 380 connections"]
-    fleet = (isolated("a", Unreadable(why="404")), gateway("b", Unreadable(why="404")))
-    found = decided(gateways=fleet, history={"drains": (donor(),)})
+    blind = (isolated("a", Unreadable(why="404")), gateway("b", Unreadable(why="404")))
+    found = decided(gateways=blind, history={"drains": (donor(),)})
     assert messages(found, "Rebalanced") == ["now no gateway tells how many connections it holds"]
 
 
