@@ -4,12 +4,16 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Iterable
 
+from urllib3.exceptions import HTTPError
+
 from faults.history import Json
 from faults.oracles import Violation
 from faults.plans import KILLS, Fault
 from faults.stage import Stage
 from faults.trial import Plan, Result, played
 from faults.workloads import Workload
+
+_TRIES = 3
 
 
 class Campaign:
@@ -58,6 +62,11 @@ class Campaign:
 
     async def _played(self, plan: Plan) -> Result:
         async with self._free:
+            for _ in range(_TRIES - 1):
+                try:
+                    return await played(self._stage, plan)
+                except HTTPError:
+                    continue  # the machine was too busy to grant an operator its rights
             return await played(self._stage, plan)
 
 

@@ -135,13 +135,16 @@ async def played(stage: Stage, plan: Plan) -> Result:
         proxy = await stack.enter_async_context(Proxy.running(stage.upstream, course, levers))
         running = asyncio.create_task(crew.run(proxy))
         stack.push_async_callback(_ended, running)
-        await scene.until(lambda: len(scene.ready) == plan.workload.replicas, "ready gateways")
-        scene.want(plan.workload.users)  # all at a time: nothing has to be shared out afterwards
-        await scene.until(lambda: _is_served(scene, plan.workload), "a fleet to begin with")
-        course.arm()
-        if plan.gateways is not Ailment.NONE:
-            scene.strike(plan.gateways)
-        moments, stuck = await _to_its_end(scene, plan, proxy)
+        try:
+            await _begun(scene, plan.workload)
+        except StuckError as error:
+            now = time.monotonic()
+            moments, stuck = Moments(begun=now, disturbed=now, settled=now, ended=now), str(error)
+        else:
+            course.arm()
+            if plan.gateways is not Ailment.NONE:
+                scene.strike(plan.gateways)
+            moments, stuck = await _to_its_end(scene, plan, proxy)
         end = scene.end_state()
     crashes = [*crew.crashes, *_tracebacks(crew.log)]
     history = History(
@@ -197,6 +200,13 @@ async def _insisted(call: Callable[[], Awaitable[object]]) -> None:
         else:
             return
     raise StuckError("the API server did not answer")
+
+
+async def _begun(scene: Scene, workload: Workload) -> None:
+    """Wait until all gateways are in rotation and have their users."""
+    await scene.until(lambda: len(scene.ready) == workload.replicas, "ready gateways")
+    scene.want(workload.users)  # all at a time: nothing has to be shared out afterwards
+    await scene.until(lambda: _is_served(scene, workload), "a fleet to begin with")
 
 
 def _is_served(scene: Scene, workload: Workload) -> bool:
