@@ -147,3 +147,9 @@ def test_a_decision_is_timed_for_each_size(monkeypatch: pytest.MonkeyPatch) -> N
     found = decisions.decided()
     assert {f.size for f in found} == set(decisions.SIZES)
     assert all(f.values[0] > 0 for f in found)
+
+
+def test_the_page_has_the_tables_of_what_was_measured() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    page = (docs / "benchmarks.md").read_text(encoding="utf-8")
+    assert tables(kept(docs / "measured" / "scale.json")) in page
