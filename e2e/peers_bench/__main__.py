@@ -27,7 +27,7 @@ from peers_bench.course import figures
 from peers_bench.measure import played
 from peers_bench.plot import save
 from peers_bench.results import Run, as_json, kept, run_of
-from peers_bench.setting import PARTS, Part
+from peers_bench.setting import EVICTIONS_A_SECOND, PARTS, Part
 from peers_bench.stage import stage
 from peers_bench.subjects import SUBJECTS
 from peers_bench.table import table
@@ -113,6 +113,7 @@ def _context(kubernetes: str) -> Mapping[str, Any]:
         "python": platform.python_version(),
         "machine": platform.platform(),
         "cores": os.cpu_count(),
+        "nodeEvictionsPerSecond": EVICTIONS_A_SECOND,
         "nice": os.nice(0),
         "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from peers_bench.course import Course, Figures, Sample
 from peers_bench.machine import Busy
-from peers_bench.setting import CAPACITY, EVICTIONS_A_SECOND, LEAST, MOST, NODES, PEAK, SPEED, USERS
+from peers_bench.setting import CAPACITY, LEAST, MOST, NODES, PEAK, SPEED, USERS
 
 _EVERY = 4
 """Of the samples, for the plots."""
@@ -19,7 +19,6 @@ SETTING: Mapping[str, Any] = {
     "minReplicas": LEAST,
     "maxReplicas": MOST,
     "nodesPerSubject": NODES,
-    "nodeEvictionsPerSecond": EVICTIONS_A_SECOND,
     "users": list(USERS),
 }
 """What has to be the same for runs to stand in one table."""

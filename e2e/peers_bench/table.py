@@ -4,27 +4,50 @@ Each cell has the median of the runs and, where there are several, the least and
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from statistics import median
-from typing import Any
 
+from peers_bench.course import HOT, WARM
 from peers_bench.results import Run
+from peers_bench.setting import CAPACITY, PARTS, SPEED, WARM_UP_SECONDS
 from peers_bench.subjects import SUBJECTS
 
+SUBJECT_NAMES = {subject.name: subject.title for subject in SUBJECTS}
 _WHOLE = 100  # from there on tenths say nothing
-_Value = Callable[[Mapping[str, Any]], float | None]
+_Value = Callable[[Run, str], float | None]
+"""A figure of a subject, by its name, in a run."""
 
 
 def _of(name: str) -> _Value:
-    return lambda figures: figures[name]
+    return lambda run, subject: run.figures[subject][name]
 
 
 def _repair(number: int, name: str) -> _Value:
-    return lambda figures: figures["repairs"][number][name]
+    return lambda run, subject: run.figures[subject]["repairs"][number][name]
+
+
+def _before_the_loss(percent: int) -> _Value:
+    """Minutes above a utilization while all nodes live: how it scales, without how it heals."""
+
+    def minutes(run: Run, subject: str) -> float:
+        part = next(each for each in PARTS if each.name == run.part)
+        end = part.node_lost_at * part.seconds - WARM_UP_SECONDS
+        rows = [row for row in run.curves[subject] if row[0] <= end]
+        above = [
+            later[0] - at
+            for (at, wanted, _, serving, _), later in pairwise(rows)
+            if wanted * 100 > percent * CAPACITY * serving
+        ]
+        return sum(above) * SPEED / 60
+
+    return minutes
 
 
 ROWS: Mapping[str, _Value] = {
     "minutes above 70 %": _of("minutes_above_70"),
     "minutes above 90 %": _of("minutes_above_90"),
+    "of these above 70 % before the node dies": _before_the_loss(WARM),
+    "of these above 90 % before the node dies": _before_the_loss(HOT),
     "pod-hours": _of("pod_hours"),
     "connections cut without a close frame": _of("cut"),
     "closed as their pod was removed (1001)": _of("ended"),
@@ -51,14 +74,15 @@ ROWS: Mapping[str, _Value] = {
 def table(runs: Sequence[Run]) -> str:
     """The table of the runs of one part; a subject's column is of the runs that it was in."""
     shown = {
-        subject.title: found
-        for subject in SUBJECTS
-        if (found := [r.figures[subject.name] for r in runs if subject.name in r.figures])
+        subject: found
+        for subject in SUBJECT_NAMES
+        if (found := [run for run in runs if subject in run.figures])
     }
-    head = [f"{title} ({_runs(len(found))})" for title, found in shown.items()]
+    head = [f"{SUBJECT_NAMES[name]} ({_runs(len(found))})" for name, found in shown.items()]
     rows = [["", *head], ["---", *("---:" for _ in shown)]]
     for title, value in ROWS.items():
-        rows.append([title, *(cell([value(each) for each in found]) for found in shown.values())])
+        cells = (cell([value(run, name) for run in found]) for name, found in shown.items())
+        rows.append([title, *cells])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -32,6 +32,7 @@ from soak import checks
 from soak.checks import Check
 from soak.faults import Kind, Planned, Theatre, plan, tried
 from soak.fleet import GATEWAYS, LASTING, LASTING_CLIENTS, manifests
+from soak.table import table
 from soak.watch import Watch
 from soak.weeks import WEEK_SECONDS, load, most
 
@@ -210,21 +211,6 @@ def _summary(soak: Soak, options: argparse.Namespace, found: Sequence[Check]) ->
         "checks": [asdict(each) for each in found],
         "resident": [[round(r.at - _begun), r.pid, r.resident] for r in soak.watch.resources[::20]],
     }
-
-
-def table(summary: dict[str, Any]) -> str:
-    """The summary as Markdown."""
-    faults = ", ".join(f"{kind} {count}" for kind, count in sorted(summary["faults"].items()))
-    begun = (
-        f"Seed {summary['seed']}, {summary['minutes']:g} minutes, {summary['weeks']:g} weeks of "
-        f"the load, {summary['changesOfSize']} changes of size. Faults: {faults}.\n\n"
-    )
-    lines = [begun, "| check | held | figures |\n", "| --- | --- | --- |\n"]
-    lines += [
-        f"| {each['name']} | {'yes' if each['is_kept'] else '**no**'} | {each['told']} |\n"
-        for each in summary["checks"]
-    ]
-    return "".join(lines)
 
 
 def _say(text: str) -> None:

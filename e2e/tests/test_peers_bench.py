@@ -221,3 +221,24 @@ def test_subjects_differ_in_who_looks_after_them_and_in_the_gate_alone() -> None
 def test_failures_lie_apart_and_within_a_part(part: Any) -> None:
     assert 0 < part.crash_at < part.node_lost_at < 1
     assert (part.node_lost_at - part.crash_at) * part.seconds > 60
+
+
+def test_what_comes_after_the_nodes_death_is_left_out_of_how_a_subject_scales() -> None:
+    run = a_run()
+    part = next(part for part in PARTS if part.name == run.part)
+    end = part.node_lost_at * part.seconds
+    full, hot = CAPACITY * 4, CAPACITY * 4 * 95 // 100
+    curve = [[0.0, full // 2, 0, 4, 4], [30.0, hot, 0, 4, 4], [60.0, full // 2, 0, 4, 4]]
+    late = [[end + 10, hot, 0, 4, 4], [end + 60, hot, 0, 4, 4]]
+    told = table([replace(run, curves={name: [*curve, *late] for name in run.curves})])
+    assert f"| of these above 90 % before the node dies | {30 * SPEED // 60} | " in told
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "side-by-side.md").read_text(encoding="utf-8")
+    runs = kept(docs / "measured" / "side-by-side.json")
+    assert runs
+    for part in PARTS:
+        if found := [run for run in runs if run.part == part.name]:
+            assert f"### {part.title}\n\n{table(found)}" in page

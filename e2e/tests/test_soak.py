@@ -1,14 +1,17 @@
 """The pure parts of the soak: its load, its faults by seed, its checks, which can fail."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from soak import checks
 from soak.faults import CALM_SECONDS, Happened, Kind, plan
+from soak.table import table
 from soak.watch import Resources, Sight
 from soak.weeks import WEEK_SECONDS, clients, is_window_open, load, most
 
@@ -145,3 +148,9 @@ def test_what_is_left_over_is_found() -> None:
     cost = pod("b", **{"controller.kubernetes.io/pod-deletion-cost": "-1"})
     assert checks.leftovers([pod("a"), pod("b")], {"drains": []}, 2) == []
     assert len(checks.leftovers([pod("a"), cost], {"drains": [{}]}, 3)) == 3
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    summary = json.loads((docs / "measured" / "soak.json").read_text(encoding="utf-8"))
+    assert table(summary) in (docs / "soak.md").read_text(encoding="utf-8")
