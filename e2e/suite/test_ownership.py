@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness import Namespace
+from harness import Namespace, OperatorProcess
 from harness.manifests import Manifest, autoscaler, gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -122,3 +122,58 @@ def test_a_scale_with_an_outdated_version_is_refused_and_judged_anew(namespace: 
     namespace.wait_until(lambda: namespace.condition("Scaling")["reason"] == "Steady")
     assert namespace.replicas() == 5, "what a person asked for meanwhile was not overwritten"
     assert namespace.reasons().count("ScalingUp") == 1
+
+
+def _ready(namespace: Namespace, name: str) -> str:
+    conditions = namespace.cluster(name).get("status", {}).get("conditions", [])
+    return next((str(c["reason"]) for c in conditions if c["type"] == "Ready"), "")
+
+
+def _settled(namespace: Namespace, **expected: str) -> None:
+    namespace.wait_until(lambda: {n: _ready(namespace, n) for n in expected} == expected)
+
+
+def test_of_two_that_name_one_workload_the_older_acts_until_it_is_gone(
+    namespace: Namespace, operator: OperatorProcess
+) -> None:
+    older, younger = steady(minReplicas=2), steady(minReplicas=3)
+    namespace.apply(gateways(replicas=2), older)
+    _settled(namespace, chat="FleetReady")
+    younger["metadata"]["name"] = "a-second"
+    namespace.apply(younger)
+    _settled(namespace, **{"a-second": "TargetClaimed"})
+    note = namespace.wait_until(lambda: namespace.note("TargetClaimed"))
+    assert "Deployment gateway is what ImChatCluster chat acts on" in note
+    operator.kill()
+    operator.start()
+    operator.wait_until_healthy()
+    namespace.change(healing={"mode": "Recommend"})
+    generation = namespace.cluster()["metadata"]["generation"]
+    namespace.wait_until(lambda: namespace.status().get("observedGeneration") == generation)
+    _settled(namespace, chat="FleetReady", **{"a-second": "TargetClaimed"})
+    assert namespace.replicas() == 2, "the younger's minReplicas counts for nothing yet"
+    namespace.kubectl("delete", "imc", "chat")
+    namespace.wait_until(lambda: namespace.replicas() == 3)
+    _settled(namespace, **{"a-second": "FleetReady"})
+    assert namespace.reasons().count("TargetClaimed") == 1
+
+
+def test_one_that_turns_to_a_younger_ones_workload_takes_over_its_drain(
+    namespace: Namespace,
+) -> None:
+    second = steady(minReplicas=2)
+    second["metadata"]["name"] = "second"
+    elsewhere = {"kind": "Deployment", "name": "elsewhere"}
+    namespace.apply(gateways(replicas=3), steady(targetRef=elsewhere), second)
+    _settled(namespace, chat="TargetNotFound", second="FleetReady")
+    victim = min(namespace.pod_names())
+    asked = {"metadata": {"annotations": {"imchat.dev/drain": "true"}}}
+    namespace.patch(namespace.path("pods", victim), asked)
+    namespace.wait_until(lambda: namespace.cluster("second")["status"].get("drains"))
+    namespace.change(targetRef={"kind": "Deployment", "name": "gateway"})
+    _settled(namespace, chat="FleetReady", second="TargetClaimed")
+    namespace.wait_until(lambda: victim not in namespace.pod_names())
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+    left = namespace.cluster("second")
+    assert "drains" not in left["status"]
+    assert "finalizers" not in left["metadata"], "its deletion waits for nobody"

@@ -156,7 +156,7 @@ def test_a_target_that_is_missing_is_said_and_waited_for() -> None:
 
 def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None:
     history = status(drains=(victim(),), resize=resize(4, 3))
-    decision = invalid(CLUSTER, history, "maxReplicas is missing", NOON)
+    decision = invalid(CLUSTER, history, "spec.maxReplicas: it is missing", NOON)
     assert decision == Decision(
         id=ID,
         actions=(),
@@ -167,9 +167,9 @@ def test_a_spec_that_can_not_be_read_changes_nothing_that_is_under_way() -> None
             drains=(victim(),),
             resize=resize(4, 3),
             conditions=(
-                condition("Ready", "False", "SpecInvalid", "spec: maxReplicas is missing"),
+                condition("Ready", "False", "SpecInvalid", "spec.maxReplicas: it is missing"),
             ),
-            **told("Ready", Reason.SPEC_INVALID, "spec: maxReplicas is missing", warning=True),
+            **told("Ready", Reason.SPEC_INVALID, "spec.maxReplicas: it is missing", warning=True),
         ),
     )
 
@@ -179,7 +179,7 @@ def test_a_status_keeps_no_more_events_than_it_may_hold() -> None:
     history = status(pending_events=old)
     for decision in (
         decide(snapshot(history=history)),
-        invalid(CLUSTER, history, "maxReplicas is missing", NOON),
+        invalid(CLUSTER, history, "spec.maxReplicas: it is missing", NOON),
     ):
         kept = decision.status.pending_events
         assert len(kept) == MOST_PENDING

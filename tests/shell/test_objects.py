@@ -5,13 +5,8 @@ import pytest
 from tests.core.fleet import reported
 
 from imchat_operator.core.snapshot import Cluster, Gateway, Node
-from imchat_operator.shell.objects import (
-    Pod,
-    cluster_of,
-    gateway,
-    pod,
-    window,
-)
+from imchat_operator.shell.objects import Pod, gateway, pod
+from imchat_operator.shell.resources import cluster_of, window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GATE = "imchat.dev/accepting-connections"

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     # the object, its target and its metrics
     SPEC_INVALID = "SpecInvalid"
     TARGET_NOT_FOUND = "TargetNotFound"
+    TARGET_CLAIMED = "TargetClaimed"
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     METRICS_AVAILABLE = "MetricsAvailable"
     FLEET_READY = "FleetReady"

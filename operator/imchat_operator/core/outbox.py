@@ -57,6 +57,7 @@ _ACTIONS = {
 STATES = frozenset(
     {
         Reason.TARGET_NOT_FOUND,
+        Reason.TARGET_CLAIMED,
         Reason.METRICS_UNAVAILABLE,
         Reason.METRICS_AVAILABLE,
         Reason.FLEET_READY,

@@ -37,7 +37,14 @@ from imchat_operator.core.decision import (
 from imchat_operator.core.load import highest, utilizations
 from imchat_operator.core.outbox import Outbox, outbox
 from imchat_operator.core.ownership import ownership
-from imchat_operator.core.snapshot import Cluster, Gateway, Snapshot, Target, TargetMissing
+from imchat_operator.core.snapshot import (
+    Cluster,
+    Gateway,
+    Snapshot,
+    Target,
+    TargetClaimed,
+    TargetMissing,
+)
 from imchat_operator.core.stage import Facts, Part, readmission
 from imchat_operator.core.status import announcements, conditions, named, recorded
 from imchat_operator.core.verdicts import fallback_notices, verdicts
@@ -61,15 +68,21 @@ _INVALID_CHECK = timedelta(minutes=5)
 
 def decide(snapshot: Snapshot) -> Decision:
     """Return what to do about a cluster now, and why; the only policy there is."""
-    if isinstance(snapshot.target, TargetMissing):
-        return _without_target(snapshot, snapshot.target)
-    facts = _facts(snapshot, snapshot.target)
+    match snapshot.target:
+        case TargetMissing(why=why):
+            return _without_target(snapshot, Reason.TARGET_NOT_FOUND, why)
+        case TargetClaimed(by=by):
+            return _without_target(snapshot, Reason.TARGET_CLAIMED, _claimed_text(snapshot, by))
+        case Target() as target:
+            return _decided(snapshot, target)
+
+
+def _decided(snapshot: Snapshot, target: Target) -> Decision:
+    facts = _facts(snapshot, target)
     slowed = pacing.pacing(snapshot)
     steps = _drain_steps(facts, pacing.pace(snapshot, slowed))
     going_on = tuple(step.drain for step in steps if step.drain is not None)
-    progress = resizing.advance(
-        snapshot, snapshot.target, going_on, facts.load, permissions.holds(facts)
-    )
+    progress = resizing.advance(snapshot, target, going_on, facts.load, permissions.holds(facts))
     facts = replace(facts, drains=progress.drains, running=_going_on(facts, progress))
     repairs = remediation.repaired(facts)
     facts = replace(facts, drains=repairs.drains)
@@ -255,11 +268,9 @@ def released(snapshot: Snapshot) -> Decision:
 
 
 def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datetime) -> Decision:
-    """Do nothing about a spec that can't be understood, and say so; what is under way waits."""
+    """Do nothing about a spec that can't be understood, and say why; what is under way waits."""
     id_ = decision_id(cluster.uid, now)
-    verdict = Verdict(
-        type="Ready", status="False", reason=Reason.SPEC_INVALID, message=f"spec: {why}"
-    )
+    verdict = Verdict(type="Ready", status="False", reason=Reason.SPEC_INVALID, message=why)
     states = conditions(history.conditions, (verdict,), cluster.generation, now)
     announced = announcements(cluster.subject, history.conditions, states)
     before = Outbox(events=history.pending_events, series=history.event_series)
@@ -275,12 +286,20 @@ def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datet
     )
 
 
-def _without_target(snapshot: Snapshot, missing: TargetMissing) -> Decision:
-    """Wait for the target; drains under way have lost their pods with it."""
+def _claimed_text(snapshot: Snapshot, by: str) -> str:
+    ref = snapshot.spec.target_ref
+    return (
+        f"spec.targetRef: {ref.kind} {ref.name} is what ImChatCluster {by} acts on, which is "
+        "older; this one does nothing until that one is gone or either names another workload"
+    )
+
+
+def _without_target(snapshot: Snapshot, reason: Reason, why: str) -> Decision:
+    """Wait for the target; drains under way have lost their pods, or the older one undoes them."""
     found = maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now)
     waits = "waits for the target"
     verdicts = (
-        Verdict(type="Ready", status="False", reason=Reason.TARGET_NOT_FOUND, message=missing.why),
+        Verdict(type="Ready", status="False", reason=reason, message=why),
         *(
             Verdict(type=kind, status="Unknown", reason=Reason.WAITING, message=waits)
             for kind in ("MetricsAvailable", "Scaling", "Healing")

@@ -242,6 +242,13 @@ class TargetMissing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetClaimed:
+    """The workload is an older ImChatCluster's, whose name this is."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The ImChatCluster itself; of its annotations the operator's own."""
 
@@ -303,7 +310,7 @@ class Snapshot:
     cluster: Cluster
     spec: ImChatClusterSpec
     history: ImChatClusterStatus
-    target: Target | TargetMissing
+    target: Target | TargetMissing | TargetClaimed
     gateways: tuple[Gateway, ...] = ()
     windows: tuple[Window, ...] = ()
     autoscalers: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ _REFRESH = 2
 _TYPES = {
     Reason.SPEC_INVALID: ("Warning", True),
     Reason.TARGET_NOT_FOUND: ("Warning", True),
+    Reason.TARGET_CLAIMED: ("Warning", True),
     Reason.FLEET_READY: ("Normal", True),
     Reason.GATEWAYS_NOT_READY: ("Warning", False),
     Reason.METRICS_UNAVAILABLE: ("Warning", False),

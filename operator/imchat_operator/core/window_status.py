@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from imchat_operator.core.decision import Reason, Verdict, decision_id
+from imchat_operator.core.decision import Reason, Subject, Verdict, decision_id
 from imchat_operator.core.notices import effect_text, leads, remembered, told, unchecked
 from imchat_operator.core.openings import Invalid, Occurrence
 from imchat_operator.core.outbox import pending_events
@@ -74,6 +74,30 @@ def window_status(
         *pending_events(decision_id(window.uid, now), notices, now),
     )
     return after.model_copy(update={"pending_events": events[-_MOST_PENDING:]})
+
+
+def unreadable(
+    subject: Subject, before: MaintenanceWindowStatus, generation: int, why: str, now: datetime
+) -> MaintenanceWindowStatus:
+    """Return the next status of a window whose spec can't be understood: it holds nothing.
+
+    Args:
+        subject: the window.
+        before: its status as last written.
+        generation: of its spec.
+        why: it can't be understood, naming the field.
+        now: the time.
+    """
+    verdict = _verdict("Valid", Reason.WINDOW_INVALID, why, holds=False)
+    states = conditions(before.conditions, (verdict,), generation, now)
+    told = announcements(subject, before.conditions, states)
+    return MaintenanceWindowStatus(
+        observed_generation=generation,
+        state=WindowState.INVALID,
+        declaration=before.declaration,
+        conditions=states,
+        pending_events=pending_events(decision_id(subject.uid, now), told, now),
+    )
 
 
 def next_change(window: Window, now: datetime) -> datetime | None:

@@ -1,13 +1,14 @@
-"""What all clusters share: nodes, autoscalers, and in which version each target is; watched once.
+"""What all clusters share: nodes, autoscalers, claims, and in which version each target is.
 
-A watch holds a connection and is begun anew every few minutes, so what is not a cluster's own does
-not have one per cluster.
+Each is watched once: a watch holds a connection and is begun anew every few minutes, so what is not
+a cluster's own does not have one per cluster.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
 from imchat_operator.models import TargetRef
+from imchat_operator.shell.claims import Claims
 from imchat_operator.shell.kube import AUTOSCALERS, NODES, Api, Json, Resource
 from imchat_operator.shell.nodes import node
 from imchat_operator.shell.objects import autoscaler
@@ -31,6 +32,7 @@ class Caches:
             on_change: called when a node or an autoscaler changed.
         """
         self._api = api
+        self.claims = Claims()
         self.nodes = Reflector(api, NODES.path(), project=node, on_change=on_change)
         self._autoscalers = {
             namespace: Reflector(

@@ -8,14 +8,15 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from imchat_operator.core.decision import Subject
 from imchat_operator.core.snapshot import Cluster, Window
-from imchat_operator.core.window_status import next_change, window_status
-from imchat_operator.models import GROUP, VERSION, matches
+from imchat_operator.core.window_status import next_change, unreadable, window_status
+from imchat_operator.models import GROUP, VERSION, WindowState, matches
 from imchat_operator.shell.events import Recorder
 from imchat_operator.shell.gauges import GAUGES, window_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import UNANSWERED, Api, ApiError, FencedError, Json, Resource
-from imchat_operator.shell.objects import window
+from imchat_operator.shell.resources import refusal, window, window_status_of
 from imchat_operator.shell.wake import heard
 
 _LOG = logging.getLogger(__name__)
@@ -130,9 +131,10 @@ class Windows:
             self._bodies[uid] = body
 
     async def _written(self, body: Json, path: str) -> float:
-        found = _read(body)
-        if found is None:
-            return _LONGEST_PAUSE
+        try:
+            found = window(body)
+        except ValidationError as error:
+            return await self._refused(body, path, refusal(error))
         namespace, now = body["metadata"]["namespace"], datetime.now(UTC)
         recorder = self._recorders.setdefault(found.uid, Recorder(self._api, namespace))
         after = window_status(found, self._clusters_of(namespace, found), recorder.posted, now)
@@ -150,6 +152,22 @@ class Windows:
         wait = (change - now).total_seconds() + _MARGIN if change else _LONGEST_PAUSE
         return min(_LONGEST_PAUSE, wait)
 
+    async def _refused(self, body: Json, path: str, why: str) -> float:
+        """Say what is wrong with a window that can't be understood, once for each version of it."""
+        meta, before = body["metadata"], window_status_of(body)
+        if before.state is WindowState.INVALID and before.observed_generation == meta["generation"]:
+            recorder = self._recorders.setdefault(
+                meta["uid"], Recorder(self._api, meta["namespace"])
+            )
+            await recorder.post(before.pending_events)
+            return _LONGEST_PAUSE
+        _LOG.warning("maintenance window %s is ignored: %s", meta["name"], why)
+        subject = Subject(kind="MaintenanceWindow", name=meta["name"], uid=meta["uid"])
+        after = unreadable(subject, before, meta["generation"], why, datetime.now(UTC))
+        full = {**body, "status": after.to_json(sparse=True)}
+        self._replace(meta["uid"], await self._api.request("PUT", f"{path}/status", body=full))
+        return _SETTLING
+
     def _clusters_of(self, namespace: str, found: Window) -> tuple[str, ...]:
         selector = found.spec.cluster_selector
         clusters = self._clusters(namespace)
@@ -163,6 +181,5 @@ def _version(body: Json) -> int:
 def _read(body: Json) -> Window | None:
     try:
         return window(body)
-    except ValidationError as error:
-        _LOG.warning("maintenance window %s is ignored: %s", body["metadata"]["name"], error)
-        return None
+    except ValidationError:
+        return None  # which its status tells

@@ -1,28 +1,14 @@
-"""What the operator keeps of pods and custom resources: API objects to frozen values."""
+"""What the operator keeps of pods and autoscalers: API objects to frozen values."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import ValidationError
-
-from imchat_operator.core.snapshot import Cluster, Gateway, Node, Reading, Window
-from imchat_operator.models import (
-    DRAIN,
-    GROUP,
-    QUARANTINE,
-    READINESS_GATE,
-    RELEASED,
-    ImChatClusterStatus,
-    MaintenanceWindowSpec,
-    MaintenanceWindowStatus,
-)
+from imchat_operator.core.snapshot import Gateway, Node, Reading
+from imchat_operator.models import DRAIN, QUARANTINE, READINESS_GATE, RELEASED
 from imchat_operator.shell import pod_status
 from imchat_operator.shell.kube import Json
 from imchat_operator.units import parsed_quantity
-
-_LOG = logging.getLogger(__name__)
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 # A ReplicaSet knows its pods by it: without it a pod is released, with it adopted again.
@@ -278,55 +264,3 @@ def autoscaler(found: Json) -> Autoscaler:
 def replicas_manager(found: Json) -> str:
     """Return who set an object's `spec.replicas` last, by its managedFields; empty if unknown."""
     return _manager(found["metadata"], [("f:spec", "f:replicas")])
-
-
-def cluster_of(body: Json) -> Cluster:
-    """Return an ImChatCluster's identity."""
-    meta = body["metadata"]
-    return Cluster(
-        namespace=meta["namespace"],
-        name=meta["name"],
-        uid=meta["uid"],
-        generation=meta["generation"],
-        labels=tuple(sorted(meta.get("labels", {}).items())),
-        annotations=tuple(
-            sorted((k, v) for k, v in meta.get("annotations", {}).items() if k.startswith(GROUP))
-        ),
-        created_at=time_of(meta["creationTimestamp"]),
-    )
-
-
-def history_of(body: Json) -> ImChatClusterStatus:
-    """Return an ImChatCluster's status; an unreadable one counts as none, so that all is undone."""
-    try:
-        return ImChatClusterStatus.model_validate(body.get("status") or {})
-    except ValidationError as error:
-        _LOG.warning("status of %s can't be read, begins anew: %s", body["metadata"]["name"], error)
-        return ImChatClusterStatus()
-
-
-def window(found: Json) -> Window:
-    """Return a MaintenanceWindow as the core sees it.
-
-    Raises:
-        pydantic.ValidationError: the object was stored under other rules than today's.
-    """
-    meta = found["metadata"]
-    return Window(
-        name=meta["name"],
-        uid=meta["uid"],
-        created_at=time_of(meta["creationTimestamp"]),
-        spec=MaintenanceWindowSpec.model_validate(found["spec"]),
-        generation=meta["generation"],
-        status=_window_status(found),
-    )
-
-
-def _window_status(found: Json) -> MaintenanceWindowStatus:
-    """Return a window's status; an unreadable one counts as none, so that all is told anew."""
-    try:
-        return MaintenanceWindowStatus.model_validate(found.get("status") or {})
-    except ValidationError as error:
-        name = found["metadata"]["name"]
-        _LOG.warning("status of window %s can't be read, begins anew: %s", name, error)
-        return MaintenanceWindowStatus()

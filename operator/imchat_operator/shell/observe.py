@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from imchat_operator.core.claims import Claim
 from imchat_operator.core.decision import Outcome, Scale
 from imchat_operator.core.snapshot import (
     DependencyState,
     NotAsked,
     Snapshot,
     Target,
+    TargetClaimed,
     TargetMissing,
     Window,
 )
@@ -28,14 +30,13 @@ from imchat_operator.shell.load import LoadSource, Sample
 from imchat_operator.shell.nodes import Nodes
 from imchat_operator.shell.objects import (
     Pod,
-    cluster_of,
     gateway,
-    history_of,
     pod,
     replicas_manager,
 )
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.reflector import Reflector
+from imchat_operator.shell.resources import cluster_of, history_of
 from imchat_operator.shell.signals import Asked
 
 # Drains and ill gateways are looked at this often, however long the metrics interval is.
@@ -91,17 +92,22 @@ class Observer:
         windows: tuple[Window, ...],
         outcomes: tuple[Outcome, ...],
         posted: frozenset[str],
+        elder: Claim | None = None,
     ) -> Observation:
-        """Return what is.
+        """Return what is; of a target that `elder` acts on nothing, and nobody is asked.
 
         Raises:
             pydantic.ValidationError: the spec was stored under other rules than today's.
             ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
         """
-        spec = ImChatClusterSpec.model_validate(body["spec"])
+        spec = ImChatClusterSpec.model_validate(body.get("spec"))
         history = history_of(body)
-        is_quiet = not outcomes and not is_under_way(history)
-        found, scale_path = await self._scale(spec.target_ref, is_quiet=is_quiet)
+        found: Json | TargetMissing | TargetClaimed
+        if elder is None:
+            is_quiet = not outcomes and not is_under_way(history)
+            found, scale_path = await self._scale(spec.target_ref, is_quiet=is_quiet)
+        else:
+            found, scale_path = TargetClaimed(by=elder.name), ""
         parts: dict[str, Any] = {
             "cluster": cluster_of(body),
             "spec": spec,
@@ -110,7 +116,7 @@ class Observer:
             "outcomes": outcomes,
             "posted": posted,
         }
-        if isinstance(found, TargetMissing):
+        if isinstance(found, TargetMissing | TargetClaimed):
             now = datetime.now(UTC)
             snapshot = Snapshot(now=now, sampled_at=now, target=found, **parts)
             return Observation(snapshot=snapshot, addresses={}, scale_path=scale_path)

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from imchat_operator.core.audit import entry, proposals
+from imchat_operator.core.claims import Claim
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
 from imchat_operator.core.snapshot import Cluster, Snapshot
@@ -30,8 +31,8 @@ from imchat_operator.shell.kube import (
 )
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
-from imchat_operator.shell.objects import cluster_of, history_of
 from imchat_operator.shell.observe import Clients, Observation, Observer
+from imchat_operator.shell.resources import claim_of, cluster_of, epoch_of, history_of, refusal
 from imchat_operator.shell.wake import Wake
 
 _LOG = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class ClusterLoop:
         self._mandate = mandate
         self._health = health
         self._windows = windows
+        self._claims = caches.claims
         self._body = body
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
@@ -95,6 +97,11 @@ class ClusterLoop:
     def cluster(self) -> Cluster:
         """The object as last seen."""
         return cluster_of(self._body)
+
+    @property
+    def claim(self) -> Claim | None:
+        """Which workload the object names, as last seen."""
+        return claim_of(self._body)
 
     def wake(self) -> None:
         """Have the next pass begin now."""
@@ -167,14 +174,15 @@ class ClusterLoop:
     async def _pass(self) -> Decision:
         # The watch may replace self._body at every await; what is decided here is for this version.
         body = self._body
-        if (found := (body.get("status") or {}).get("epoch", 0)) > self._mandate.epoch > 0:
+        if (found := epoch_of(body)) > self._mandate.epoch > 0:
             await self._mandate.outrank(found)
         is_leaving = "deletionTimestamp" in body["metadata"]
         windows = self._windows.of(self._namespace)
+        elder = self._claims.elder(body["metadata"]["uid"])
         try:
             with telemetry.stage("observe"):
                 observation = await self._observer.observe(
-                    body, windows, self._outcomes, self._events.posted
+                    body, windows, self._outcomes, self._events.posted, elder
                 )
         except ValidationError as error:
             return await self._refused(body, error, is_leaving=is_leaving)
@@ -199,7 +207,7 @@ class ClusterLoop:
     async def _refused(self, body: Json, error: ValidationError, *, is_leaving: bool) -> Decision:
         """Do nothing about a spec that can't be understood, but say so."""
         cluster, history, now = cluster_of(body), history_of(body), _now()
-        decision = invalid(cluster, history, str(error), now)
+        decision = invalid(cluster, history, refusal(error), now)
         body = await self._recorded(body, decision, history)
         if is_leaving:
             await self._with_finalizer(body, present=False)

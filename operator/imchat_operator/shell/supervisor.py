@@ -2,11 +2,13 @@
 
 kopf's watch tells at once; a list at the beginning and every minute tells what the watch missed
 (kopf delivers no deletion that happened while its watch was broken). No loop decides before the
-first list: kopf tells of a cluster whether or not it has told of the windows yet that hold it.
+first list: kopf tells of a cluster whether or not it has told of the windows yet that hold it, and
+of an older one that has its workload.
 """
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +40,7 @@ class Supervisor:
         self._api = api = clients.api
         self._settings = settings
         self._caches = Caches(api, settings.namespaces, self._wake_everything)
+        self._claims = self._caches.claims
         self._windows = Windows(api, self._wake_namespace, self._clusters_in, health)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,6 +58,7 @@ class Supervisor:
     async def synced(self) -> None:
         """Wait until the caches that all clusters share are complete."""
         await self._caches.synced()
+        await self._windows.listed.wait()
 
     async def __aexit__(
         self,
@@ -76,7 +80,9 @@ class Supervisor:
         """Begin to serve a cluster, or tell its loop of the change."""
         meta = body["metadata"]
         if meta["uid"] in self._loops:
-            self._loops[meta["uid"]][1].changed(body)
+            _, known, _ = self._loops[meta["uid"]]
+            known.changed(body)
+            self._wake(self._claims.changed(meta["uid"], known.claim))
             return
         loop = ClusterLoop(
             self._clients, self._caches, self._windows, self._mandate, self._health, body
@@ -84,6 +90,7 @@ class Supervisor:
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
         task.add_done_callback(self._over)
         self._loops[meta["uid"]] = (meta["namespace"], loop, task)
+        self._wake(self._claims.changed(meta["uid"], loop.claim))
         self._windows.look_again()
 
     def cluster_gone(self, uid: str) -> None:
@@ -92,6 +99,7 @@ class Supervisor:
             _, _, task = self._loops.pop(uid)
             task.cancel()
             self._tasks.add(task)
+            self._wake(self._claims.gone(uid))
 
     def window_changed(self, body: Json) -> None:
         """Take over a maintenance window."""
@@ -110,6 +118,10 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("%s ended and should not have", task.get_name(), exc_info=error)
             self._health.died(task.get_name(), repr(error))
+
+    def _wake(self, uids: Iterable[str]) -> None:
+        for uid in self._loops.keys() & uids:
+            self._loops[uid][1].wake()
 
     def _wake_everything(self) -> None:
         for _, loop, _ in self._loops.values():
