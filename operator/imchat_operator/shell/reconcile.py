@@ -1,6 +1,7 @@
 """The loop of one cluster: observe, decide, record, act; again when something changed or is due."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from imchat_operator.core.audit import entry, proposals
 from imchat_operator.core.claims import Claim
+from imchat_operator.core.clock import rebased
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.planner import decide, invalid, released
 from imchat_operator.core.snapshot import Cluster, Snapshot
@@ -18,6 +20,7 @@ from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.audit import Audit
 from imchat_operator.shell.caches import Caches
+from imchat_operator.shell.clock import WallClock
 from imchat_operator.shell.gauges import GAUGES, cluster_samples, invalid_samples
 from imchat_operator.shell.health import Health
 from imchat_operator.shell.kube import (
@@ -77,6 +80,7 @@ class ClusterLoop:
         self._counts = telemetry.ClusterCounts(self._namespace, body["metadata"]["name"])
         self._counted: ImChatClusterStatus | None = None
         self._outcomes: tuple[Outcome, ...] = ()
+        self._clock = WallClock()
         self._events = events.Recorder(clients.api, self._namespace)
         self._failures = 0
 
@@ -187,22 +191,31 @@ class ClusterLoop:
         except ValidationError as error:
             return await self._refused(body, error, is_leaving=is_leaving)
         with telemetry.stage("decide"):
-            snapshot = observation.snapshot
+            snapshot = self._reckoned(observation.snapshot)
             decision = released(snapshot) if is_leaving else decide(snapshot)
         structlog.contextvars.bind_contextvars(decision=decision.id)
         is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
             body = await self._with_finalizer(body, present=True)
         with telemetry.stage("record"):
-            body = await self._recorded(body, decision, snapshot.history)
+            body = await self._recorded(body, decision, observation.snapshot.history)
+        self._clock.reckoned()
         self._counts.decided(decision)
         self._count(snapshot, history_of(body))
         with telemetry.stage("act"):
-            self._outcomes = await self._acted(decision, observation)
+            self._outcomes = await self._acted(decision, snapshot, observation)
         if not is_held:
             await self._with_finalizer(body, present=False)
         GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
         return decision
+
+    def _reckoned(self, snapshot: Snapshot) -> Snapshot:
+        """Take a step of the clock out of what is being waited for."""
+        if not (step := self._clock.step()):
+            return snapshot
+        seconds = round(step.total_seconds())
+        _LOG.warning("the clock was set: what is under way keeps its time", seconds=seconds)
+        return replace(snapshot, history=rebased(snapshot.history, step))
 
     async def _refused(self, body: Json, error: ValidationError, *, is_leaving: bool) -> Decision:
         """Do nothing about a spec that can't be understood, but say so."""
@@ -224,8 +237,10 @@ class ClusterLoop:
         self._counts.repaired(before, written)
         self._counts.drained(tallies(before, written, snapshot.gateways))
 
-    async def _acted(self, decision: Decision, observation: Observation) -> tuple[Outcome, ...]:
-        snapshot, outcomes = observation.snapshot, []
+    async def _acted(
+        self, decision: Decision, snapshot: Snapshot, observation: Observation
+    ) -> tuple[Outcome, ...]:
+        outcomes = []
         for action in decision.actions:
             self._health.beat(self._loop, _LONGEST_STEP)
             outcome = await self._actor.perform(
