@@ -35,7 +35,14 @@ from imchat_operator.shell.kube import (
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.observe import Clients, Observation, Observer
-from imchat_operator.shell.resources import claim_of, cluster_of, epoch_of, history_of, refusal
+from imchat_operator.shell.resources import (
+    claim_of,
+    cluster_of,
+    epoch_of,
+    history_of,
+    lost,
+    refusal,
+)
 from imchat_operator.shell.wake import Wake
 
 _LOG = structlog.get_logger(__name__)
@@ -80,6 +87,7 @@ class ClusterLoop:
         self._counts = telemetry.ClusterCounts(self._namespace, body["metadata"]["name"])
         self._counted: ImChatClusterStatus | None = None
         self._outcomes: tuple[Outcome, ...] = ()
+        self._is_pruned = False
         self._clock = WallClock()
         self._events = events.Recorder(clients.api, self._namespace)
         self._failures = 0
@@ -87,10 +95,10 @@ class ClusterLoop:
     def changed(self, body: Json) -> None:
         """Take over a newer version of the object; only a change of what was asked for wakes.
 
-        The watch may deliver a version after the answer to a later write of ours; that one stays.
+        The watch may deliver a version after the answer to that or a later write of ours.
         """
         old, new = self._body["metadata"], body["metadata"]
-        if int(new["resourceVersion"]) < int(old["resourceVersion"]):
+        if int(new["resourceVersion"]) <= int(old["resourceVersion"]):
             return
         asked = ("generation", "labels", "annotations", "deletionTimestamp")
         self._body = body
@@ -266,13 +274,30 @@ class ClusterLoop:
         )
         return self._body
 
+    def _whole(self, sent: Json, stored: Json) -> Json:
+        """Return an object as it was stored, with the status that was sent.
+
+        A definition that is older than this operator drops the fields that it does not know. What
+        is in them is remembered here until the end of the process; else each pass would miss them
+        and write them again.
+        """
+        field = lost(sent, stored.get("status"))
+        if not field:
+            return stored
+        if not self._is_pruned:
+            dropped = f"the definition {CLUSTERS.plural}.{GROUP} drops status{field}"
+            _LOG.warning(dropped, todo="apply the CRDs of this version")
+        self._is_pruned = True
+        return {**stored, "status": sent}
+
     async def _recorded(self, body: Json, decision: Decision, history: ImChatClusterStatus) -> Json:
         """Write the status, which fences what follows, and post the Events it promises."""
         epoch = self._mandate.epoch or history.epoch
         status = decision.status.model_copy(update={"epoch": epoch})
         if status != history:
             full = {**body, "status": status.to_json(sparse=True)}
-            body = self._body = await self._api.request("PUT", f"{self._path}/status", body=full)
+            stored = await self._api.request("PUT", f"{self._path}/status", body=full)
+            body = self._body = self._whole(full["status"], stored)
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
         await self._events.post(status.pending_events)

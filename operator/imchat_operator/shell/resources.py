@@ -84,6 +84,20 @@ def _field(path: tuple[int | str, ...]) -> str:
     return "".join(parts)
 
 
+def lost(sent: object, stored: object, path: str = "") -> str:
+    """Return the path of a field that was sent and not stored; empty if there is none."""
+    match sent, stored:
+        case dict(), dict():
+            missing = (f"{path}.{name}" for name in sent if name not in stored)
+            deeper = (lost(sent[n], stored[n], f"{path}.{n}") for n in sent if n in stored)
+            return next((found for found in (*missing, *deeper) if found), "")
+        case list(), list():
+            pairs = zip(sent, stored, strict=False)
+            return next((f for a, b in pairs if (f := lost(a, b, f"{path}[]"))), "")
+        case _:
+            return "" if type(sent) is type(stored) else path or " as a whole"
+
+
 def history_of(body: Json) -> ImChatClusterStatus:
     """Return an ImChatCluster's status; an unreadable one counts as none, so that all is undone."""
     try:
