@@ -26,7 +26,7 @@ from tests.core.repairs import DOWN
 
 from imchat_operator.core.decision import Outcome
 from imchat_operator.core.planner import decide
-from imchat_operator.core.snapshot import Snapshot, TargetMissing, Unreadable
+from imchat_operator.core.snapshot import Snapshot, TargetClaimed, TargetMissing, Unreadable
 from imchat_operator.models import Phase, Purpose
 
 WATCHING = {"mode": "Observe"}
@@ -70,6 +70,7 @@ LATE = status(drains=(repair("d", Phase.REPLACING),))
     [
         pytest.param(snapshot(), id="all is well"),
         pytest.param(snapshot(target=TargetMissing(why="there is none")), id="there is no target"),
+        pytest.param(snapshot(target=TargetClaimed(by="first")), id="an older one has the target"),
         pytest.param(snapshot(gateways=(), target=target(replicas=0)), id="scaled to zero"),
         pytest.param(snapshot(gateways=(*gateways("ab"), pending("c"))), id="one stays pending"),
         pytest.param(

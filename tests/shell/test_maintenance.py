@@ -35,11 +35,12 @@ def _window(name: str) -> dict[str, Any]:
 async def _kept(
     on_write: Callable[[Windows, str], None],
     on_event: Callable[[dict[str, Any]], int] = lambda _: 201,
+    on_status: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Windows, list[str]]]:
     """Run a keeper.
 
     `on_write` is called with the name of each window whose status is written, `on_event` with each
-    Event; it returns the HTTP status of the answer.
+    Event; it returns the HTTP status of the answer; `on_status` with each status.
     """
     written: list[str] = []
 
@@ -49,6 +50,7 @@ async def _kept(
         written.append(request.match_info["name"])
         on_write(windows, written[-1])
         body = await request.json()
+        on_status(body["status"])
         return web.json_response(body)
 
     app = web.Application()
@@ -154,3 +156,27 @@ async def test_an_older_version_of_a_window_is_not_taken_over() -> None:
         windows.changed(new)
         windows.changed(old)
         assert [w.generation for w in windows.of("chat")] == [2]
+
+
+async def test_a_window_that_can_not_be_read_is_told_once() -> None:
+    statuses: list[dict[str, Any]] = []
+    told: list[str] = []
+
+    def on_event(event: dict[str, Any]) -> int:
+        told.append(event["message"])
+        return 201
+
+    async with _kept(lambda _, __: None, on_event, statuses.append) as (windows, written):
+        broken = _window("broken")
+        broken["spec"] = {"schedules": "always"}
+        windows.changed(broken)
+        await _until(lambda: bool(told))
+        windows.look_again()
+        windows.changed(_window("next"))
+        await _until(lambda: "next" in written)
+        assert windows.of("chat")[0].name == "next", "it holds nothing"
+    assert written.count("broken") == 1
+    (valid,) = statuses[0]["conditions"]
+    assert (valid["status"], valid["reason"]) == ("False", "WindowInvalid")
+    assert valid["message"] == "spec.schedules: Input should be a valid tuple"
+    assert told[0] == f"Valid: {valid['message']}"
