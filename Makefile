@@ -47,6 +47,12 @@ test: check programs ## `check`, then the suites on a real API server, the demo 
 test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by its nature
 	$(BIN)/python -m pytest -m slow e2e/suite
 
+.PHONY: hostile
+hostile: $(READY) programs ## Every bound of every field, nonsense in every place, odd clocks, no rights: minutes
+	$(BIN)/python -m pytest -m 'slow or not slow' --numprocesses $(JOBS) --dist loadfile \
+		tests/core/test_boundaries.py e2e/suite/test_hostile_fields.py \
+		e2e/suite/test_hostile_objects.py e2e/suite/test_hostile_limits.py e2e/suite/test_hostile_clock.py
+
 .PHONY: programs
 programs: $(READY) ## Find, download or build the programs of the control plane, and Helm
 	@$(BIN)/python -c 'from controlplane import console, programs as p; show = console.plain(print); p.find_programs(show); p.find_helm(show)'

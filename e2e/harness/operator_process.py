@@ -4,6 +4,7 @@ It has the rights of an installation, not the administrator's (harness.rights).
 """
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -136,6 +137,19 @@ class OperatorProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @property
+    def memory(self) -> int:
+        """The bytes of its address space."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[0]
+        return int(pages) * resource.getpagesize()
+
+    def end(self) -> None:
+        """End it as kill -9 does, unless it has ended by itself."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
     def kill(self) -> None:
         """End it as kill -9 does."""
         self._end(signal.SIGKILL)
@@ -171,6 +185,11 @@ class OperatorProcess:
     def metrics_url(self) -> str:
         """Where it is scraped."""
         return f"http://127.0.0.1:{self._metrics_port}/metrics"
+
+    @property
+    def health_url(self) -> str:
+        """Where its loops say whether they go on."""
+        return f"http://127.0.0.1:{self._health_port}/healthz"
 
     def log(self) -> str:
         """Return all it has printed so far."""

@@ -7,6 +7,7 @@ chart makes; the operator gets a token of that service account. What lies outsid
 
 from __future__ import annotations
 
+import json
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 INSTALLED: Final = Path(__file__).resolve().parents[2] / "config" / "namespaced" / "operator.yaml"
 SERVICE_ACCOUNT: Final = "imchat-operator"
+# Not the operator's own: what it is refused would count against the chart's roles.
+READER: Final = "imchat-reader"
+_READING: Final = frozenset({"get", "list", "watch"})
 LEASE: Final = "imchat-operator"
 _INSTALLED_NAMESPACE: Final = "imchat-system"
 _SECONDS: Final = 4 * 3600
@@ -38,18 +42,31 @@ def operator_kubeconfig(namespace: Namespace) -> str:
 
     Granting again changes nothing.
     """
+    return _granted(namespace, rights(namespace.name), SERVICE_ACCOUNT)
+
+
+def reader_kubeconfig(namespace: Namespace) -> str:
+    """Grant what the chart grants, but for writing, to another account; return its kubeconfig."""
+    text = json.dumps(rights(namespace.name)).replace(SERVICE_ACCOUNT, READER)
+    granted: list[Manifest] = json.loads(text)
+    for role in granted:
+        for rule in role.get("rules", ()):
+            rule["verbs"] = sorted(_READING & {*rule["verbs"], "get"})
+    return _granted(namespace, granted, READER)
+
+
+def _granted(namespace: Namespace, granted: list[Manifest], account_name: str) -> str:
     owner = namespace.get(f"/api/v1/namespaces/{namespace.name}")
     assert owner is not None, f"there is no namespace {namespace.name}"
-    granted = rights(namespace.name)
     for found in granted:
         if found["metadata"].get("namespace") != namespace.name:
             found["metadata"]["ownerReferences"] = [_owner(owner)]
         namespace.create_if_missing(_path(found), found)
-    account = f"/api/v1/namespaces/{namespace.name}/serviceaccounts/{SERVICE_ACCOUNT}"
+    account = f"/api/v1/namespaces/{namespace.name}/serviceaccounts/{account_name}"
     asked = {"spec": {"expirationSeconds": _SECONDS}}
     token = namespace.post(f"{account}/token", asked)["status"]["token"]
     # The API server's authorizer hears of roles and bindings by watches of its own.
-    for review in _reviews(granted, namespace.name):
+    for review in _reviews(granted, namespace.name, account_name):
         wait_for(partial(_is_allowed, namespace, review), what=str(review["spec"]))
     return _kubeconfig(namespace.kubeconfig, token)
 
@@ -81,14 +98,14 @@ def _path(found: Manifest) -> str:
     )
 
 
-def _reviews(granted: list[Manifest], namespace: str) -> list[Manifest]:
+def _reviews(granted: list[Manifest], namespace: str, account: str) -> list[Manifest]:
     """Return one question for each role: whether its last rule holds for the operator."""
     return [
         {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
             "spec": {
-                "user": f"system:serviceaccount:{namespace}:{SERVICE_ACCOUNT}",
+                "user": f"system:serviceaccount:{namespace}:{account}",
                 "resourceAttributes": _attributes(role),
             },
         }

@@ -236,8 +236,9 @@ def merge(base: Json, over: Json) -> Json:
     for name, value in over.items():
         if value is ...:
             merged.pop(name, None)
-        elif isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = merge(merged[name], value)
+        elif isinstance(value, dict):
+            before = merged.get(name)
+            merged[name] = merge(before if isinstance(before, dict) else {}, value)
         else:
             merged[name] = deepcopy(value)
     return merged

@@ -16,10 +16,9 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-# What a Go duration, and so a CEL rule of the API server, can hold. Sums of times and durations
-# within these bounds are within what datetime can hold.
+# What a Go duration, and so a CEL rule of the API server, can hold; it also keeps sums of times
+# and durations within what datetime can.
 _LONGEST = timedelta(hours=2_562_047)
-_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 _PART = r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)"
 _DURATION = re.compile(rf"(?:{_PART})+")
 CEL_DURATION = r"^([0-9]+([.][0-9]+)?(ms|h|m|s))+$"
@@ -111,10 +110,10 @@ def _duration_from_api(value: Any) -> Any:
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its offset, as in 2026-03-01T02:00:00Z")
-    # An offset may lead out of what datetime can hold, which is no ValueError.
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        raise ValueError(f"a time must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # which is no ValueError, and would not count as a refusal
+        raise ValueError("a time must lie in the years 1 to 9999 in UTC too") from None
 
 
 def _duration_schema(*rules: dict[str, str]) -> dict[str, Any]:

@@ -31,11 +31,19 @@ def rebased(history: ImChatClusterStatus, step: timedelta) -> ImChatClusterStatu
         "pacing": history.pacing and _moved(history.pacing, step, "at"),
         "blindness": history.blindness and _moved(history.blindness, step, "since"),
         "storm": history.storm and _moved(history.storm, step, "since", "over_at"),
-        "repairs_begun": tuple(at + step for at in history.repairs_begun),
+        "repairs_begun": tuple(_later(at, step) for at in history.repairs_begun),
     }
     return history.model_copy(update=parts)
 
 
 def _moved(record: M, step: timedelta, *fields: str) -> M:
     before: dict[str, datetime | None] = {name: getattr(record, name) for name in fields}
-    return record.model_copy(update={n: at + step for n, at in before.items() if at is not None})
+    after = {n: _later(at, step) for n, at in before.items() if at is not None}
+    return record.model_copy(update=after)
+
+
+def _later(at: datetime, step: timedelta) -> datetime:
+    try:
+        return at + step
+    except OverflowError:
+        return at  # at the end of the calendar, which nobody waits for
