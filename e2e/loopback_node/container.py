@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 _LEAST_GRACE = 2.0
 # A kubelet's probes are out of step with the container's start by part of a period.
 _LONGEST_PHASE = 0.5
+# A kubelet shows how a container ended until it next looks at the pod: within the first back-off.
+_SHOWN_ENDED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,8 @@ class ContainerLife:
         if not self._deadline:
             self._end_wanted.clear()  # a failed probe has been dealt with
         if delay:
+            shown = min(delay, self._terms.backoff_base) * _SHOWN_ENDED
+            await self._rest(shown)
             self._state = Waiting(
                 reason="CrashLoopBackOff",
                 message=f"back-off {delay:g}s restarting failed container={name} "
@@ -158,11 +162,14 @@ class ContainerLife:
                 "Warning", "BackOff", f"Back-off restarting failed container {name} in pod"
             )
             self._terms.told()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await self._end_wanted.wait()
+            await self._rest(delay - shown)
         if not self._deadline:
             self._restarts += 1
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end_wanted.wait()
 
     async def _end(self, process: Process) -> None:
         """Once it is wanted: preStop, SIGTERM, and SIGKILL at the end of the grace period."""

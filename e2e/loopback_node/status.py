@@ -45,6 +45,8 @@ class Terminated:
 State = Waiting | Running | Terminated
 
 CREATING = Waiting(reason="ContainerCreating")
+_FINISHED = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}
+_NO_SANDBOX = ("False", "PodSandboxNotReady", "pod sandbox is not ready")
 # What a kubelet says of a container whose end it did not see.
 UNSEEN_END = Terminated(
     exit_code=137,
@@ -178,22 +180,21 @@ def _ended(container: ContainerView) -> ContainerView:
 
 def _conditions(pod: Json, view: PodView, now: str) -> list[Json]:
     unready = [container.name for container in view.containers if not container.ready]
-    if unready:
-        containers_ready: tuple[str, str | None, str | None] = (
-            "False",
-            "PodCompleted" if phase(view) == "Succeeded" else "ContainersNotReady",
-            f"containers with unready status: [{' '.join(unready)}]",
-        )
-    else:
-        containers_ready = ("True", None, None)
+    finished = _FINISHED.get(phase(view))
+    containers_ready: tuple[str, str | None, str | None] = ("True", None, None)
+    if finished:
+        containers_ready = ("False", finished, None)
+    elif unready:
+        message = f"containers with unready status: [{' '.join(unready)}]"
+        containers_ready = ("False", "ContainersNotReady", message)
     ready = containers_ready
     gates = _closed_gates(pod)
     if gates and not unready:
         ready = ("False", "ReadinessGatesNotReady", ", ".join(gates))
     wanted = {
         "PodScheduled": ("True", None, None),
-        "PodReadyToStartContainers": ("False" if view.over else "True", None, None),
-        "Initialized": ("True", None, None),
+        "PodReadyToStartContainers": _NO_SANDBOX if finished or view.over else ("True", None, None),
+        "Initialized": ("True", "PodCompleted" if finished == "PodCompleted" else None, None),
         "ContainersReady": containers_ready,
         "Ready": ready,
     }

@@ -123,10 +123,11 @@ async def test_a_crash_restarts_the_container_and_a_second_one_backs_off(bench: 
         lambda: bench.pod("crasher"), lambda pod: container_status(pod)["restartCount"] == 1
     )
     await ask(await bench.ready_pod("crasher"), "/exit/4", method="POST")
-    pod = await eventually(
-        lambda: bench.pod("crasher"),
-        lambda pod: "waiting" in container_status(pod)["state"],
-    )
+    for state in ("terminated", "waiting"):
+        pod = await eventually(
+            lambda: bench.pod("crasher"),
+            lambda pod, state=state: state in container_status(pod)["state"],  # type: ignore[misc]
+        )
     status = container_status(pod)
     assert status["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert status["lastState"]["terminated"]["exitCode"] == 4

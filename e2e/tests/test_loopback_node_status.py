@@ -108,6 +108,32 @@ def test_ready_needs_containers_and_gates(
     assert (condition["status"], condition["reason"]) == (status, reason)
 
 
+@pytest.mark.parametrize(
+    ("pod", "reasons"),
+    [
+        pytest.param(
+            view(container(GOOD), policy="Never"),
+            ("PodCompleted", "PodCompleted", "PodSandboxNotReady"),
+            id="succeeded",
+        ),
+        pytest.param(
+            view(container(BAD), policy="Never"),
+            ("PodFailed", None, "PodSandboxNotReady"),
+            id="failed",
+        ),
+        pytest.param(view(container(BAD)), ("ContainersNotReady", None, None), id="goes on"),
+    ],
+)
+def test_a_finished_pod_says_so_as_a_real_kubelets_does(
+    pod: PodView, reasons: tuple[str | None, ...]
+) -> None:
+    reported = reported_status({"metadata": {}, "spec": {}}, pod, NOW)
+    found = {c["type"]: c["reason"] for c in reported["conditions"]}
+    told = found["Ready"], found["Initialized"], found["PodReadyToStartContainers"]
+    assert told == reasons
+    assert found["ContainersReady"] == found["Ready"]
+
+
 def test_a_gate_without_its_condition_is_closed_and_named() -> None:
     reported = reported_status(gated(), view(container(RUNNING, ready=True)), NOW)
     condition = next(c for c in reported["conditions"] if c["type"] == "Ready")
