@@ -45,7 +45,7 @@ def test_half_a_fleet_that_hangs_is_not_touched_and_is_healed_once_most_are_well
     namespace.fault(second, "unready")
     message = _blocked(namespace, "StormGate", held=2)
     assert "2 of 4 gateways are healthy, less than 51%" in message
-    # A shorter one would leave no cool-down.
+    # A shorter one would leave a shorter cool-down.
     namespace.wait_until(lambda: _age(namespace.status()["storm"]["since"]) > 11)
     assert namespace.pod_names() == set(names)
     namespace.fault(second, "none")

@@ -1,9 +1,10 @@
 """When a storm, or an outage, begins and ends, and what it leaves behind."""
 
 import pytest
-from tests.core.fleet import SILENT, at, crashed, gateway, gateways, once, window
-from tests.core.repairs import DOWN, decided
+from tests.core.fleet import SILENT, at, crashed, gateway, gateways, once, suspect, window
+from tests.core.repairs import DOWN, after, blocked, decided, repaired, seen
 
+from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import DependencyState, Gateway
 from imchat_operator.models import Storm
 
@@ -25,8 +26,15 @@ def storm(since: float, over: float | None = None, reason: str = "StormGate") ->
         pytest.param(ROUGH, (), None, storm(0), id="a storm begins, before anybody is due"),
         pytest.param(ROUGH, (), storm(-60), storm(-60), id="a storm goes on"),
         pytest.param(CALM, (), storm(-60), storm(-60, 0), id="a storm is over"),
-        pytest.param(CALM, (), storm(-9.999), None, id="a blip leaves nothing behind"),
-        pytest.param(CALM, (), storm(-10), storm(-10, 0), id="it was a little longer than a blip"),
+        pytest.param(CALM, (), storm(-3), storm(-3, 0), id="a blip is over"),
+        pytest.param(CALM, (), storm(-5, -2), storm(-5, -2), id="a blip settles"),
+        pytest.param(CALM, (), storm(-6, -3), None, id="a blip has settled, in as long as it was"),
+        pytest.param(
+            CALM, (), storm(-12.9, -3), storm(-12.9, -3), id="one that was almost long settles"
+        ),
+        pytest.param(
+            CALM, (), storm(-100, -90), storm(-100, -90), id="one that just was long settles"
+        ),
         pytest.param(CALM, (), storm(-600, -119), storm(-600, -119), id="it settles"),
         pytest.param(CALM, (), storm(-600, -120), None, id="it has settled"),
         pytest.param(
@@ -70,6 +78,19 @@ def test_a_storm_is_remembered_until_the_fleet_has_settled(
 ) -> None:
     decision = decided(*fleet, dependencies=dependencies, history={"storm": before})
     assert decision.status.storm == expected
+
+
+def test_the_last_of_a_short_storm_to_recover_is_not_repaired_for_being_the_last() -> None:
+    """It has been ill for as long as it may, and most of that with most of the fleet."""
+    last = suspect("a", "Unresponsive", at(-31))
+    first = seen(*ROUGH, history={"suspects": [last], "storm": storm(-9)})
+    then = after(first, decide(first), at(0.5), gateways=ONE)
+    recovering = decide(then)
+    assert repaired(recovering) == []
+    assert blocked(recovering)[1] == "StormCooldown"
+    ill = after(then, recovering, at(9.4))
+    assert repaired(decide(ill)) == []
+    assert repaired(decide(after(ill, decide(ill), at(11)))) == ["a"], "it did not recover at all"
 
 
 def test_while_a_storm_is_settling_the_operator_looks_again_every_second() -> None:

@@ -4,6 +4,7 @@ Asked in the order of the table below; the first objection counts, and shows in 
 RemediationBlocked. What is under way goes on, whatever is found here.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from imchat_operator.models import PAUSES, Drain, Mode, Phase, Purpose, Storm, W
 from imchat_operator.units import duration_text
 
 _HOUR = timedelta(hours=1)
-# A storm or an outage that was shorter leaves nothing behind that has to settle.
+# A storm or an outage that was shorter needs only as long to settle as it lasted.
 _PASSING = timedelta(seconds=10)
 _LONGEST_BACK_OFF = timedelta(hours=1)
 # Of the 80 drains that a status holds; a rebalance has up to 48.
@@ -119,9 +120,10 @@ def storm_text(health: Health) -> str:
 
 
 def _cool_down(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
-    storm, rest = facts.storm, facts.snapshot.spec.healing.storm_cooldown
+    storm = facts.storm
     if storm is None or storm.over_at is None or not patient.is_ill:
         return None
+    rest = _settling(facts.snapshot, storm, storm.over_at)
     why = (
         f"{storm.reason} is over since {storm.over_at:%H:%M:%S} UTC, "
         f"repairs begin again {duration_text(rest)} later"
@@ -233,7 +235,7 @@ _QUESTIONS: tuple[Callable[[Facts, Patient, Budget], Hold | None], ...] = (
 
 
 def is_passing(snapshot: Snapshot, storm: Storm) -> bool:
-    """Return whether a storm is too short so far to leave anything behind."""
+    """Return whether a storm is too short so far to be told of."""
     return snapshot.now - storm.since < _PASSING
 
 
@@ -253,10 +255,20 @@ def storm(snapshot: Snapshot, health: Health, patients: Iterable[Patient]) -> St
     if before is None:
         return None
     if before.over_at is None:
-        return None if is_passing(snapshot, before) else _ended(before, now)
-    is_settled = not timedelta() <= now - before.over_at < snapshot.spec.healing.storm_cooldown
-    return None if is_settled else before
+        return before.model_copy(update={"over_at": now})
+    rest = _settling(snapshot, before, before.over_at)
+    return before if timedelta() <= now - before.over_at < rest else None
 
 
-def _ended(storm: Storm, now: datetime) -> Storm:
-    return storm.model_copy(update={"over_at": now})
+def _settling(snapshot: Snapshot, storm: Storm, over_at: datetime) -> timedelta:
+    """Return how long nothing is begun after a storm.
+
+    A fleet does not recover all at once: the last one to do so has been ill for long enough to be
+    repaired, and is not for that reason alone.
+    """
+    rest, lasted = snapshot.spec.healing.storm_cooldown, over_at - storm.since
+    return rest if lasted >= _PASSING else min(rest, _whole(lasted))
+
+
+def _whole(duration: timedelta) -> timedelta:
+    return timedelta(seconds=math.ceil(duration.total_seconds()))
