@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from full_node.commands import run
-from full_node.errors import FullNodeError
+from full_node.errors import FullNodeError, ImpossibleError
 
 PATH: Final = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 _SUITE: Final = "bookworm"
@@ -25,9 +25,12 @@ def make(tree: Path) -> None:
     """Make it in a folder, which must not exist yet.
 
     Raises:
-        FullNodeError: Debian's archive can't be reached, or has another Python than runs here.
+        ImpossibleError: Debian's archive can't be reached, or has another Python than runs here.
     """
-    run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(tree))
+    try:
+        run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(tree))
+    except FullNodeError as error:
+        raise ImpossibleError(str(error)) from error
     _complete(tree)
 
 
@@ -37,13 +40,15 @@ def _complete(tree: Path) -> None:
         shutil.rmtree(tree / name, ignore_errors=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if not (tree / "usr" / "bin" / version).exists():
-        raise FullNodeError(
+        raise ImpossibleError(
             f"Debian {_SUITE} has no {version}, which is the Python that runs here; "
             "the images are built for that one."
         )
     known = importlib.util.find_spec("pip")
     if known is None or known.origin is None:
-        raise FullNodeError("The Python that runs here has no pip, which the images' build needs.")
+        raise ImpossibleError(
+            "The Python that runs here has no pip, which the images' build needs."
+        )
     packages = tree / "usr" / "local" / "lib" / version / "dist-packages"
     shutil.copytree(Path(known.origin).parent, packages / "pip")
     (tree / "usr" / "local" / "bin" / "python").symlink_to(f"/usr/bin/{version}")

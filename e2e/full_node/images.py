@@ -20,7 +20,7 @@ from controlplane.locks import locked
 from controlplane.progress import OnProgress, step
 from full_node import base
 from full_node.commands import run
-from full_node.errors import FullNodeError
+from full_node.errors import ImpossibleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +51,19 @@ _RECIPES: Final = (
 )
 
 
+def cache_folder() -> Path:
+    """Where images are built and kept."""
+    return caches_folder() / "imchat-full-node"
+
+
 def built(on_progress: OnProgress) -> tuple[Path, ...]:
     """The archives of the three images (OCI), built where they are not in the cache yet.
 
     Raises:
         FullNodeError: one can't be built; the text has the last lines of what tried to.
+        ImpossibleError: the machine lacks what that takes.
     """
-    cache = caches_folder() / "imchat-full-node"
+    cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / ".lock", on_progress, "Wait for another process that builds images"):
         builder = _Builder(cache, on_progress)
@@ -89,7 +95,9 @@ class _Builder:
         """Write the image that holds a pod's namespaces: one static program."""
         go = shutil.which("go")
         if go is None:
-            raise FullNodeError("There is no `go` on the PATH to build the sandbox's program with.")
+            raise ImpossibleError(
+                "There is no `go` on the PATH to build the sandbox's program with."
+            )
         with self._workbench() as bench:
             source = Path(__file__).parent / "pause" / "main.go"
             flags = ("-trimpath", "-ldflags=-s -w")

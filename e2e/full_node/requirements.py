@@ -10,7 +10,7 @@ from typing import Final
 
 from controlplane.progress import OnProgress, step
 from full_node.commands import run
-from full_node.errors import FullNodeError
+from full_node.errors import FullNodeError, ImpossibleError
 
 CNI_PLUGINS: Final = Path("/usr/lib/cni")
 _PACKAGES: Final = {
@@ -33,33 +33,42 @@ def provide(on_progress: OnProgress) -> None:
     """Install what is missing.
 
     Raises:
-        FullNodeError: this machine can't run real nodes; the text says what it lacks.
+        ImpossibleError: this machine can't run real nodes; the text says what it lacks.
     """
     if sys.platform != "linux":
-        raise FullNodeError("Real nodes need Linux; elsewhere `make e2e-kind` runs them in Docker.")
+        raise ImpossibleError(
+            "Real nodes need Linux; elsewhere `make e2e-kind` runs them in Docker."
+        )
     if os.geteuid() != 0:
-        raise FullNodeError("Real nodes need root: kubelet and containerd mount and make cgroups.")
+        raise ImpossibleError(
+            "Real nodes need root: kubelet and containerd mount and make cgroups."
+        )
     if not any(line.split()[-1] == "overlay" for line in _lines(Path("/proc/filesystems"))):
-        raise FullNodeError("Real nodes need overlay file systems, which this kernel doesn't have.")
+        raise ImpossibleError(
+            "Real nodes need overlay file systems, which this kernel doesn't have."
+        )
     if missing := _missing():
         _install(missing, on_progress)
     if missing := _missing():
-        raise FullNodeError(f"After their installation there still is no {', '.join(missing)}.")
+        raise ImpossibleError(f"After their installation there still is no {', '.join(missing)}.")
 
 
 def _install(missing: dict[str, str], on_progress: OnProgress) -> None:
     packages = sorted(set(missing.values()))
     if shutil.which("apt-get") is None:
-        raise FullNodeError(
+        raise ImpossibleError(
             f"This machine has no {', '.join(missing)}, and no apt-get to install them with. "
             f"In Debian they are the packages {', '.join(packages)}."
         )
     with step(on_progress, f"Install {', '.join(packages)}"):
-        run("apt-get", "update", "--quiet")
-        run(
-            *("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages),
-            DEBIAN_FRONTEND="noninteractive",
-        )
+        try:
+            run("apt-get", "update", "--quiet")
+            run(
+                *("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages),
+                DEBIAN_FRONTEND="noninteractive",
+            )
+        except FullNodeError as error:
+            raise ImpossibleError(str(error)) from error
 
 
 def _missing() -> dict[str, str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from full_node import cgroups, images
+from full_node import cgroups, images, trial
 from full_node.addresses import NodeAddress
+from full_node.errors import ImpossibleError
 from full_node.settings import NodeFiles, write
 
 GROUPS = Path("/sys/fs/cgroup")
@@ -94,8 +95,31 @@ def test_a_machine_that_lacks_the_programs_is_told_their_packages(tmp_path: Path
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == os.EX_UNAVAILABLE
     assert "no apt-get" in done.stderr
     assert "buildah" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "what"),
+    [
+        pytest.param("unshare", "namespaces of their own", id="namespaces"),
+        pytest.param("nft", "nftables", id="firewall"),
+        pytest.param("overlay", "overlay mounts in", id="overlay"),
+    ],
+)
+def test_what_a_machine_refuses_is_named_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, what: str
+) -> None:
+    """A stand-in for `unshare` refuses what it is asked to, and else does nothing."""
+    unshare = tmp_path / "unshare"
+    refusal = 'echo "Operation not permitted" >&2; exit 1'
+    unshare.write_text(f'#!/bin/sh\ncase "$0 $*" in *{refused}*) {refusal};; esac\n')
+    unshare.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(ImpossibleError, match=f"need {what}.*refused.*") as found:
+        trial.run_all([tmp_path / "cache"])
+    assert "Operation not permitted" in str(found.value)
+    assert not list((tmp_path / "cache").glob(".*"))
