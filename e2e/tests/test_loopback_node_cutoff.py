@@ -95,8 +95,10 @@ async def test_a_node_cut_off_alive_is_missed_while_its_pods_serve_and_reconcile
     kept = await bench.ready_pod("kept")
     assert container_status(kept)["containerID"] == container_status(before["kept"])["containerID"]
     assert container_status(kept)["restartCount"] == 0
-    names = [pod["metadata"]["name"] for pod in (await bench.api.get(bench.pods))["items"]]
-    assert names == ["kept"]
+    await eventually(
+        lambda: bench.api.get(bench.pods),
+        lambda found: [pod["metadata"]["name"] for pod in found["items"]] == ["kept"],
+    )
     renewed = await bench.api.get(f"{LEASES}/{node}")
     assert renewed["spec"]["renewTime"] > lease["spec"]["renewTime"]
 

@@ -152,7 +152,10 @@ async def test_readiness_follows_the_probe_both_ways(bench: Workbench) -> None:
 
 async def test_a_hung_process_is_restarted_by_its_liveness_probe(bench: Workbench) -> None:
     probe = {"httpGet": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 2}
-    await bench.create_pod("hanger", bench.pod_spec({"livenessProbe": probe}))
+    # On a busy machine the server takes longer to start than a hung one may be silent.
+    start = {**probe, "failureThreshold": 30}
+    spec = bench.pod_spec({"startupProbe": start, "livenessProbe": probe})
+    await bench.create_pod("hanger", spec)
     pod = await bench.ready_pod("hanger")
     first = process_id(pod)
     await ask(pod, "/hang", method="POST")
