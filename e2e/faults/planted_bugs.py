@@ -21,11 +21,11 @@ BUGS: tuple[Bug, ...] = (
         name="acts before it records",
         file="shell/reconcile.py",
         old="""        with telemetry.stage("record"):
-            body = await self._recorded(body, decision, snapshot.history)
+            body = await self._recorded(body, decision, observation.snapshot.history)
 """,
-        new="""        self._outcomes = await self._acted(decision, observation)
+        new="""        self._outcomes = await self._acted(decision, snapshot, observation)
         with telemetry.stage("record"):
-            body = await self._recorded(body, decision, snapshot.history)
+            body = await self._recorded(body, decision, observation.snapshot.history)
 """,
         plans=("scale-up",),
     ),
@@ -33,10 +33,10 @@ BUGS: tuple[Bug, ...] = (
         name="writes the status over whatever there is",
         file="shell/reconcile.py",
         old="""            full = {**body, "status": status.to_json(sparse=True)}
-            body = self._body = await""",
+            stored = await""",
         new="""            meta = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
             full = {**body, "metadata": meta, "status": status.to_json(sparse=True)}
-            body = self._body = await""",
+            stored = await""",
         plans=(
             "heal kill-stale@12",
             "heal kill-stale@17",
@@ -213,11 +213,11 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="forgets its drains when it starts",
         file="shell/observe.py",
-        old="        history = history_of(body)\n        is_quiet",
+        old="        history = history_of(body)\n        found: Json",
         new="        history = history_of(body)\n"
         "        if not self._selector:\n"
         '            history = history.model_copy(update={"drains": ()})\n'
-        "        is_quiet",
+        "        found: Json",
         plans=(
             "heal kill-answered@8",
             "scale-down kill-answered@8",

@@ -136,7 +136,8 @@ def test_a_gateway_without_a_drain_is_left_to_its_prestop_hook(namespace: Namesp
         users.wait_for_connected(60)
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
         namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
-        namespace.wait_until(lambda: asked not in namespace.pod_names(), seconds=60)
+        path = f"/api/v1/namespaces/{namespace.name}/pods/{asked}"
+        namespace.wait_until(lambda: namespace.get(path) is None, seconds=60)
         users.wait_for_connected(60)
         report = users.leave()
     assert report["dropped"] == 0

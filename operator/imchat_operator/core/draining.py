@@ -118,7 +118,8 @@ def _isolating(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) ->
     if actions or not waited:
         return Step(drain=drain, actions=actions)
     next_drain = entered(snapshot, drain, Phase.DRAINING)
-    message = f"{drain.pod} closes {gateway.connections} connections, {pace} a second"
+    held = count_text(gateway.known_connections)
+    message = f"{drain.pod} closes {held} connections, {pace} a second"
     notices = on_both(snapshot, drain, Reason.GATEWAY_DRAINING, message)
     return Step(drain=next_drain, actions=_told(snapshot, gateway, pace), notices=notices)
 
