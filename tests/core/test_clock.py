@@ -3,7 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from tests.core.fleet import at, gateways, isolated, repair, snapshot, spec, status, streak, suspect
+from tests.core.fleet import (
+    at,
+    gateway,
+    gateways,
+    isolated,
+    repair,
+    snapshot,
+    spec,
+    status,
+    streak,
+    suspect,
+)
 
 from imchat_operator.core.clock import rebased
 from imchat_operator.core.planner import decide
@@ -32,6 +43,21 @@ def test_a_drain_keeps_what_is_left_of_its_deadline(step: timedelta) -> None:
 
 def test_a_drain_would_be_over_if_the_clock_were_believed() -> None:
     assert an_hour_off(HOUR, LEFT).phase is Phase.REMOVING
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forth", "back"])
+def test_a_replacement_that_came_meanwhile_is_known_by_its_birth_and_the_drain_goes_on(
+    step: timedelta,
+) -> None:
+    surging = repair("d", Phase.SURGING, since=at(-60), started_at=at(-60))
+    other = gateway("e", created_at=at(-30))
+    fleet = (*gateways("abc"), isolated("d", 200, released="v1"), other)
+    history = rebased(status(drains=(surging,)), step)
+    (drain,) = decide(
+        snapshot(spec=PATIENT, gateways=fleet, history=history, now=at(0) + step)
+    ).status.drains
+    assert (drain.phase, drain.by) == (Phase.ISOLATING, "e")
+    assert drain.phase_since == at(-60) + step, "it is out of rotation since then"
 
 
 def test_no_step_changes_nothing() -> None:

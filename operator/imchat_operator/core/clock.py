@@ -20,10 +20,8 @@ def rebased(history: ImChatClusterStatus, step: timedelta) -> ImChatClusterStatu
     if not step:
         return history
     parts = {
-        "drains": tuple(
-            _moved(d, step, "phase_since", "suspected_at", "started_at", "silent_since")
-            for d in history.drains
-        ),
+        # When a drain began stays: it is compared with the births of pods, by another's clock.
+        "drains": tuple(_moved(d, step, "phase_since", "silent_since") for d in history.drains),
         "suspects": tuple(_moved(s, step, "since", "ill_since") for s in history.suspects),
         "last_resizes": tuple(_moved(r, step, "at") for r in history.last_resizes),
         "resize": history.resize and _moved(history.resize, step, "at"),

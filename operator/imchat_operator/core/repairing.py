@@ -102,7 +102,7 @@ def _surging(snapshot: Snapshot, before: Drain, gateway: Gateway) -> Step:
     if drain.purpose is Purpose.HEALING and is_out_of_reach(snapshot, drain, gateway):
         return out_of_reach(snapshot, drain, gateway)
     next_drain = entered(snapshot, drain, Phase.ISOLATING)
-    next_drain = next_drain.model_copy(update={"phase_since": drain.started_at})
+    next_drain = next_drain.model_copy(update={"phase_since": drain.phase_since})
     other = _replacement(snapshot, before)
     if other is not None:
         message = f"{other.name} takes connections in place of {drain.pod}, which can leave now"
