@@ -1,4 +1,4 @@
-"""The operator's wall clock is set, forth and back: nothing is hastened.
+"""The operator's wall clock is set, forth and back, or runs at double rate: nothing is hastened.
 
 With libfaketime under the operator's process alone; skipped where it is not installed.
 """
@@ -106,3 +106,36 @@ def test_a_clock_that_is_set_in_mid_drain_and_in_a_streak_hastens_nothing(
     assert report["dropped"] == 0
     namespace.wait_until(lambda: namespace.condition("Ready")["status"] == "True")
     assert "Traceback" not in operator.log()
+
+
+def test_a_drain_at_double_rate_has_its_whole_deadline(
+    namespace: Namespace, operator: OperatorProcess, clock: FakeClock
+) -> None:
+    namespace.apply(
+        gateways(replicas=3, capacity=100),
+        cluster(
+            minReplicas=2,
+            scaling=scaling(
+                scaleUp=[{"above": 99, "for": "1h"}],
+                scaleDown=[{"below": 1, "for": "1h"}],
+                rebalance={"mode": "Off"},
+            ),
+            draining={**_SLOW, "deadline": "40s"},
+            healing={},
+            metrics=_PATIENT,
+        ),
+    )
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3, seconds=_SECONDS)
+    with Users.connected(
+        namespace.kubeconfig, namespace.name, "--clients", "75", "--patience", "20"
+    ) as users:
+        users.wait_for_connected(75, seconds=_SECONDS)
+        clock.set_off(0, rate=2.0)
+        victim = min(namespace.pod_names())
+        asked = {"metadata": {"annotations": {"imchat.dev/drain": "true"}}}
+        namespace.patch(namespace.path("pods", victim), asked)
+        namespace.wait_until(lambda: victim not in namespace.pod_names(), seconds=3 * _SECONDS)
+        report = users.leave()
+    assert report["dropped"] == 0, "25 connections at one a second take 25 s of the 40"
+    assert "ConnectionsCut" not in namespace.reasons()
+    assert _told(operator) > 0
