@@ -7,26 +7,21 @@ Exit status: 0 all was measured, 1 something was not, 2 bad input, 130 stopped.
 """
 
 import argparse
-import os
-import platform
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from queue import Queue
-from typing import Any
 
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from harness.benchmark import INTERRUPTED, context, save, say
 from harness.namespace import KubectlError
 from healing_bench.figures import Figures, Results, Setting, Side, as_json, kept
 from healing_bench.measure import measured
@@ -35,11 +30,8 @@ from healing_bench.stage import NODES, Stage, played, stage
 from healing_bench.table import table, troubles
 
 _GATEWAYS, _CAPACITY = 5, 3000
-_INTERRUPTED = 130
 _TROUBLES = (AssertionError, TimeoutError, OSError, KubectlError, ApiException, HTTPError)
 """What one scenario may fail with, and the next may not."""
-
-_begun = time.monotonic()
 
 
 def main() -> int:
@@ -54,23 +46,23 @@ def main() -> int:
     try:
         known = kept(options.output, setting)
     except ValueError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     try:
         results = _all(options, setting, known)
     except KeyboardInterrupt:
-        _say("Stopped; what was measured before is in the output file.")
-        return _INTERRUPTED
+        say("Stopped; what was measured before is in the output file.")
+        return INTERRUPTED
     sys.stdout.write(table(results, {s.name: s.title for s in SCENARIOS}))
     failed = troubles(results.figures)
-    _say("\n".join(failed) or "All was measured.")
+    say("\n".join(failed) or "All was measured.")
     return 1 if failed else 0
 
 
 def _all(options: argparse.Namespace, setting: Setting, known: tuple[Figures, ...]) -> Results:
     """Play what was chosen, as many at a time as there are lanes; keep each once it is measured."""
     folder = Path(tempfile.mkdtemp(prefix="imchat-healing-bench-"))
-    _say(f"The logs are in {folder}.")
+    say(f"The logs are in {folder}.")
     with ExitStack() as stack:
         workers = stack.enter_context(ThreadPoolExecutor(options.lanes))
         # Before they are waited for: what goes on without a control plane ends at once.
@@ -79,14 +71,13 @@ def _all(options: argparse.Namespace, setting: Setting, known: tuple[Figures, ..
         free = Queue[str]()
         for lane in made.lanes:
             free.put(lane)
-        results = Results(setting=setting, context=_context(made), figures=known)
+        ran_on = context(made.version, lanes=len(made.lanes), nodes=NODES)
+        results = Results(setting=setting, context=ran_on, figures=known)
         chosen = _chosen(options.only, options.side)
         plays = [workers.submit(_one, made, free, *each) for each in chosen]
         for play in as_completed(plays):
             results = results.with_figures(play.result())
-            if options.output:
-                options.output.parent.mkdir(parents=True, exist_ok=True)
-                options.output.write_text(as_json(results))
+            save(options.output, as_json(results))
     return results
 
 
@@ -107,20 +98,20 @@ def _one(stage: Stage, free: Queue[str], scenario: Scenario, side: Side) -> Figu
 
 
 def _played(stage: Stage, lane: str, scenario: Scenario, side: Side) -> Figures:
-    _say(f"{scenario.name}, {side}: begins")
+    say(f"{scenario.name}, {side}: begins")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = Figures(scenario=scenario.name, side=side, measured_at=now, trouble="it did not begin")
     try:
         with played(stage, scenario, side, lane) as play:
             names = ", ".join(v.name for v in play.case.victims)
-            _say(f"{scenario.name}, {side}: {names} will fail")
+            say(f"{scenario.name}, {side}: {names} will fail")
             log = stage.folder / f"{scenario.name}-{side}.jsonl"
             seen = measured(scenario, play.case, play.watch, stage.setting.cap, log)
             play.assert_lives()
             found = seen
-            _say(_line(found))
+            say(_line(found))
     except _TROUBLES as error:
-        _say(f"{scenario.name}, {side}: {error!r}")
+        say(f"{scenario.name}, {side}: {error!r}")
         return replace(found, trouble=repr(error)) if found.trouble else found
     return found
 
@@ -133,35 +124,6 @@ def _line(found: Figures) -> str:
         f"{found.restarted} restarted, {found.bystanders} bystanders; watched {found.watched}, "
         f"load {found.load}"
     )
-
-
-def _context(stage: Stage) -> dict[str, Any]:
-    """The machine and the versions."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubernetes": stage.version,
-        "operator": version("imchat-operator"),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        "cores": os.cpu_count(),
-        "nice": os.nice(0),
-        "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-        "lanes": len(stage.lanes),
-        "nodes": NODES,
-    }
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
-    sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

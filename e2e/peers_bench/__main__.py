@@ -6,26 +6,19 @@ measured to the JSON file, which is added to after each run. Exit status: 0 all 
 """
 
 import argparse
-import os
-import platform
 import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from harness.benchmark import INTERRUPTED, context, save, say
 from harness.namespace import KubectlError
+from peers_bench import plot
 from peers_bench.course import figures
 from peers_bench.measure import played
-from peers_bench.plot import save
 from peers_bench.results import Run, as_json, kept, run_of
 from peers_bench.setting import EVICTIONS_A_SECOND, PARTS, Part
 from peers_bench.stage import stage
@@ -33,11 +26,8 @@ from peers_bench.subjects import SUBJECTS
 from peers_bench.table import table
 
 _TRACES = Path(__file__).resolve().parents[3] / "shared" / "traces"
-_INTERRUPTED = 130
 _TROUBLES = (AssertionError, TimeoutError, OSError, KubectlError, ApiException, HTTPError)
 """What one run may fail with, and the next may not."""
-
-_begun = time.monotonic()
 
 
 def main() -> int:
@@ -50,10 +40,10 @@ def main() -> int:
     try:
         runs = kept(options.output)
     except ValueError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     if missing and not options.show:
-        _say(f"{options.traces} lacks {', '.join(missing)}: name their folder with --traces.")
+        say(f"{options.traces} lacks {', '.join(missing)}: name their folder with --traces.")
         return 2
     failed = False
     try:
@@ -61,14 +51,12 @@ def main() -> int:
             try:
                 runs = (*runs, _run(part, options))
             except _TROUBLES as error:
-                _say(f"{part.name}: {error!r}")
+                say(f"{part.name}: {error!r}")
                 failed = True
-            if options.output:
-                options.output.parent.mkdir(parents=True, exist_ok=True)
-                options.output.write_text(as_json(runs), encoding="utf-8")
+            save(options.output, as_json(runs))
     except KeyboardInterrupt:
-        _say("Stopped; what was measured before is in the output file.")
-        return _INTERRUPTED
+        say("Stopped; what was measured before is in the output file.")
+        return INTERRUPTED
     _show(runs, options.plots)
     return 1 if failed else 0
 
@@ -81,47 +69,19 @@ def _show(runs: tuple[Run, ...], plots: Path | None) -> None:
             continue
         sys.stdout.write(f"### {part.title}\n\n{table(found)}\n")
         if plots:
-            save(found[-1], part.title, plots / f"side-by-side-{part.name}.svg")
+            plot.save(found[-1], part.title, plots / f"side-by-side-{part.name}.svg")
 
 
 def _run(part: Part, options: argparse.Namespace) -> Run:
     chosen = [s for s in SUBJECTS if not options.subject or s.name in options.subject]
     folder = Path(tempfile.mkdtemp(prefix="imchat-peers-bench-"))
-    _say(f"{part.name}: {part.seconds:.0f} s; the logs are in {folder}")
+    say(f"{part.name}: {part.seconds:.0f} s; the logs are in {folder}")
     with stage(folder, part, options.traces, chosen) as made:
-        courses, busy = played(made, part, options.traces, _say)
-        context = _context(made.version)
+        courses, busy = played(made, part, options.traces, say)
+        ran_on = context(made.version, nodeEvictionsPerSecond=EVICTIONS_A_SECOND)
     found = {name: figures(course) for name, course in courses.items()}
-    _say(f"{part.name}: {busy.idle} % idle, {busy.niced} % of a lower priority")
-    return run_of(part.name, context, busy, courses, found)
-
-
-def _context(kubernetes: str) -> Mapping[str, Any]:
-    """The machine and the versions."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubernetes": kubernetes,
-        "operator": version("imchat-operator"),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        "cores": os.cpu_count(),
-        "nodeEvictionsPerSecond": EVICTIONS_A_SECOND,
-        "nice": os.nice(0),
-        "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-    }
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
-    sys.stderr.flush()
+    say(f"{part.name}: {busy.idle} % idle, {busy.niced} % of a lower priority")
+    return run_of(part.name, ran_on, busy, courses, found)
 
 
 def _parser() -> argparse.ArgumentParser:

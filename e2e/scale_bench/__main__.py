@@ -9,19 +9,15 @@ Exit status: 0 all was measured, 1 something was not, 2 bad input, 130 stopped.
 import argparse
 import asyncio
 import os
-import platform
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from controlplane.versions import KUBERNETES, KWOK
+from harness.benchmark import INTERRUPTED, context, save, say
 from loopback_node.api import ApiError
 from scale_bench import autoscalers, fleet, ills, life, pods
 from scale_bench.decisions import decided
@@ -29,9 +25,7 @@ from scale_bench.figures import Figure, Results, as_json, kept, together
 from scale_bench.stage import stage
 from scale_bench.table import tables
 
-_INTERRUPTED: Final = 130
 _TROUBLES = (AssertionError, TimeoutError, OSError, ApiError, ExceptionGroup)
-_begun = time.monotonic()
 
 Options = argparse.Namespace
 Part = Callable[[Options], AsyncIterator[list[Figure]]]
@@ -79,7 +73,7 @@ def main() -> int:
     try:
         known = kept(options.output)
     except ValueError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     failed = False
     try:
@@ -87,8 +81,8 @@ def main() -> int:
             known, is_whole = asyncio.run(_measured(part, options, known))
             failed |= not is_whole
     except KeyboardInterrupt:
-        _say("Stopped; what was measured before is in the output file.")
-        return _INTERRUPTED
+        say("Stopped; what was measured before is in the output file.")
+        return INTERRUPTED
     sys.stdout.write(tables(known))
     return int(failed)
 
@@ -98,58 +92,30 @@ async def _measured(part: str, options: Options, known: Results) -> tuple[Result
     runs: list[list[Figure]] = []
     results, is_whole = known, True
     for number in range(options.runs):
-        _say(f"{part}, run {number + 1} of {options.runs}")
+        say(f"{part}, run {number + 1} of {options.runs}")
         run: list[Figure] = []
         runs.append(run)
         try:
             async for found in PARTS[part](options):
                 run.extend(found)
                 for each in found:
-                    _say(f"{each.name} {each.size}: {each.values[0]:.4g}")
-                results = known.with_run(part, _context(options), together(runs))
-                if options.output:
-                    options.output.parent.mkdir(parents=True, exist_ok=True)
-                    options.output.write_text(as_json(results), encoding="utf-8")
+                    say(f"{each.name} {each.size}: {each.values[0]:.4g}")
+                results = known.with_run(part, _ran_on(options), together(runs))
+                save(options.output, as_json(results))
         except _TROUBLES as error:
-            _say(f"{part}: {error!r}")
+            say(f"{part}: {error!r}")
             is_whole = False
     return results, is_whole
 
 
-def _context(options: Options) -> dict[str, Any]:
-    """The machine and the versions."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubernetes": KUBERNETES,
-        "kwok": KWOK,
-        "operator": version("imchat-operator"),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        "cores": os.cpu_count(),
-        "nice": os.nice(0),
-        "load": os.getloadavg()[0],
-        "memoryBytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-        "restSeconds": options.rest,
-    }
+def _ran_on(options: Options) -> dict[str, Any]:
+    return context(KUBERNETES, kwok=KWOK, load=os.getloadavg()[0], restSeconds=options.rest)
 
 
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="imchat-scale-bench-"))
-    _say(f"The logs are in {folder}.")
+    say(f"The logs are in {folder}.")
     return folder
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
-    sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

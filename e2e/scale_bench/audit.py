@@ -1,7 +1,8 @@
 """What the API server was asked for, by its own audit log: who, what, and when it came in."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,25 @@ class AuditLog:
                 self._offset += len(line)
                 if user.encode() in line and (found := _request(json.loads(line), user)):
                     yield found
+
+    async def first_writes(
+        self, user: str, resource: str, wanted: Collection[str], *, every: float
+    ) -> dict[str, float]:
+        """Wait until each object was written once; when the API server had that, by its name.
+
+        Args:
+            user: what the user's name ends with.
+            resource: such as `deployments/scale`.
+            wanted: names of objects; others must not be written.
+            every: seconds between two looks.
+        """
+        written: dict[str, float] = {}
+        while len(written) < len(wanted):
+            await asyncio.sleep(every)
+            for request in self.read(user):
+                if request.resource == resource and request.is_write:
+                    written.setdefault(request.name, request.at)
+        return written
 
 
 def _request(entry: Json, user: str) -> Request | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 
@@ -83,10 +83,5 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 def line(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """Intercept and slope of the line of least squares."""
-    known = tuple(points)
-    count = len(known)
-    mean_x = sum(x for x, _ in known) / count
-    mean_y = sum(y for _, y in known) / count
-    spread = sum((x - mean_x) ** 2 for x, _ in known)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in known) / spread
-    return mean_y - slope * mean_x, slope
+    slope, intercept = linear_regression(*zip(*points, strict=True))
+    return intercept, slope

@@ -42,17 +42,12 @@ async def failed(stage: Stage, wanted: Sequence[str]) -> list[Figure]:
     victims = await _one_of_each(stage)
     stage.audit.skip()
     broken: dict[str, float] = {}
-    begun: dict[str, float] = {}
     for cluster in wanted:
         broken[cluster] = time.time()
         path = f"{_PODS}/{victims[cluster]}/status"
         await stage.api.patch(path, _crashed(), STRATEGIC_PATCH)
     async with asyncio.timeout(_BEGUN_SECONDS):
-        while len(begun) < len(wanted):
-            await asyncio.sleep(_POLL_SECONDS)
-            for request in stage.audit.read(USER):
-                if request.resource == "imchatclusters" and request.is_write:
-                    begun.setdefault(request.name, request.at)
+        begun = await stage.audit.first_writes(USER, "imchatclusters", wanted, every=_POLL_SECONDS)
     waits = [begun[cluster] - broken[cluster] for cluster in wanted]
     value = percentile(waits, 99)
     return [Figure(name="failure-to-repair", size=len(wanted), values=(value,))]

@@ -74,13 +74,10 @@ async def stepped(stage: Stage, wanted: list[str], user: str, name: str) -> dict
     stage.audit.skip()
     at = time.time()
     stage.gateways.load(dict.fromkeys(wanted, _BUSY))
-    written: dict[str, float] = {}
     async with asyncio.timeout(_STEP_SECONDS):
-        while len(written) < len(wanted):
-            await asyncio.sleep(_POLL_SECONDS)
-            for request in stage.audit.read(user):
-                if request.resource == "deployments/scale" and request.is_write:
-                    written.setdefault(request.name, request.at)
+        written = await stage.audit.first_writes(
+            user, "deployments/scale", wanted, every=_POLL_SECONDS
+        )
     # The last gateway that was asked before the write completes the sample that led to it.
     samples = {
         who: max((t for t in stage.gateways.sampled[who] if t < when), default=at)

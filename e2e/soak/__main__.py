@@ -26,6 +26,7 @@ import controlplane
 import loopback_node
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
+from harness.benchmark import BEGUN, INTERRUPTED, save, say
 from harness.manifests import CRDS
 from harness.waiting import wait_for
 from soak import checks
@@ -41,8 +42,6 @@ _UP_SECONDS = 300.0
 _CALM_SECONDS = 180.0
 _KILLS_SHARE = 0.4
 _USERS = ("--interval", "8", "--patience", "10", "--speed", "1")
-_INTERRUPTED = 130
-_begun = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +59,16 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     options = _parser().parse_args()
     seconds = options.minutes * 60
-    _say(f"Seed {options.seed}, {options.minutes:g} minutes.")
+    say(f"Seed {options.seed}, {options.minutes:g} minutes.")
     try:
         with _set_up(options.minutes, options.seed) as soak:
             _suffer(soak, plan(seconds, seconds * _KILLS_SHARE, options.seed), seconds)
             found = _verdicts(soak)
     except KeyboardInterrupt:
-        _say("Stopped; nothing is told of a part.")
-        return _INTERRUPTED
+        say("Stopped; nothing is told of a part.")
+        return INTERRUPTED
     summary = _summary(soak, options, found)
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    save(options.output, json.dumps(summary, indent=1) + "\n")
     sys.stdout.write(table(summary))
     return 0 if all(each.is_kept for each in found) else 1
 
@@ -80,7 +77,7 @@ def main() -> int:
 def _set_up(minutes: float, seed: int) -> Iterator[Soak]:
     """Control plane, nodes, gateways, operator, clients, somebody who looks on."""
     folder = Path(tempfile.mkdtemp(prefix="imchat-soak-"))
-    _say(f"The logs are in {folder}.")
+    say(f"The logs are in {folder}.")
     text = load(minutes + _CALM_SECONDS / 60, seed)
     trace = folder / "weeks.csv"
     trace.write_text(text, encoding="utf-8")
@@ -147,7 +144,7 @@ def _suffer(soak: Soak, planned: Sequence[Planned], seconds: float) -> None:
         soak.theatre.strike(each)
         soak.watch.is_down_on_purpose.clear()
         done = soak.theatre.happened[-1]
-        _say(
+        say(
             f"{done.kind} for {done.seconds:g} s: {len(done.victims)} gateways, {done.held} clients"
         )
     time.sleep(max(0.0, begun + seconds - time.monotonic()))
@@ -209,13 +206,8 @@ def _summary(soak: Soak, options: argparse.Namespace, found: Sequence[Check]) ->
         "users": {k: report[k] for k in ("opened", "returned", "left", "closed", "dropped")},
         "messages": {key: report[key] for key in ("sent", "echoed", "lost")},
         "checks": [asdict(each) for each in found],
-        "resident": [[round(r.at - _begun), r.pid, r.resident] for r in soak.watch.resources[::20]],
+        "resident": [[round(r.at - BEGUN), r.pid, r.resident] for r in soak.watch.resources[::20]],
     }
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.monotonic() - _begun:6.0f}s  {text}\n")
-    sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
