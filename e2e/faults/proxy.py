@@ -25,6 +25,14 @@ _SLOW_SECONDS = 3.0
 _DISORDERED_SECONDS = 6.0
 _AWAY_SECONDS = {Kind.AWAY: 5.0, Kind.AWAY_LONG: 120.0}
 _STALE_SECONDS = 2.0
+_REFUSED_WITH = {
+    Kind.CONFLICT: 409,
+    Kind.THROTTLED: 429,
+    Kind.BROKEN: 500,
+    Kind.UNAVAILABLE: 503,
+    Kind.READ_THROTTLED: 429,
+    Kind.READ_BROKEN: 500,
+}
 _LARGEST = 32 << 20
 _LISTED = ("pods", "nodes", "imchatclusters", "maintenancewindows", "horizontalpodautoscalers")
 
@@ -126,10 +134,8 @@ class Proxy:
         if fault is not None:
             self.disturbed = time.monotonic()
         match fault:
-            case Kind.READ_THROTTLED:
-                return refusal(429)
-            case Kind.READ_BROKEN:
-                return refusal(500)
+            case Kind.READ_THROTTLED | Kind.READ_BROKEN:
+                return refusal(_REFUSED_WITH[fault])
             case Kind.READ_CUT:
                 return _cut(request)
             case Kind.READ_SLOW:
@@ -145,22 +151,18 @@ class Proxy:
         self.disturbed = time.monotonic()
         return await self._with(fault, request, body)
 
-    async def _with(  # noqa: C901, PLR0911 -- one line for each fault
+    async def _with(  # noqa: PLR0911 -- one line for each fault
         self, fault: Kind, request: web.BaseRequest, body: bytes
     ) -> web.StreamResponse:
         match fault:
             case Kind.CONFLICT:
                 if request.method == "POST" and request.path.endswith("/events"):
                     await self._committed(request, body)
-                return refusal(409)
+                return refusal(_REFUSED_WITH[fault])
             case Kind.TOUCHED:
                 await self._levers.touch(request.path)
-            case Kind.THROTTLED:
-                return refusal(429)
-            case Kind.BROKEN:
-                return refusal(500)
-            case Kind.UNAVAILABLE:
-                return refusal(503)
+            case Kind.THROTTLED | Kind.BROKEN | Kind.UNAVAILABLE:
+                return refusal(_REFUSED_WITH[fault])
             case Kind.CUT:
                 return _cut(request)
             case Kind.LOST:

@@ -28,8 +28,9 @@ from imchat_operator.core.decision import (
     Reason,
     decision_id,
 )
+from imchat_operator.core.inaction import invalid
 from imchat_operator.core.outbox import Outbox, outbox, pending_events
-from imchat_operator.core.planner import decide, invalid
+from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Gateway, TargetMissing
 from imchat_operator.models import (
     MOST_PENDING,

@@ -207,15 +207,19 @@ async def test_a_gateway_without_an_address_is_asked_nothing(action: Action) -> 
     assert server.asked == []
 
 
-async def test_a_drain_is_asked_of_the_gateway_itself() -> None:
-    gateway, server = ApiServer({"POST /drain": Reply()}), ApiServer()
+async def drained(gateway: ApiServer, server: ApiServer) -> Outcome:
     async with (
         served(gateway.answer) as port,
         session_with(server) as api,
         Gateways() as gateways,
     ):
         where = {"uid-a": Address(host="127.0.0.1", port=port)}
-        outcome = await Actor(api, gateways, "chat").perform(DRAIN, SCALE, where)
+        return await Actor(api, gateways, "chat").perform(DRAIN, SCALE, where)
+
+
+async def test_a_drain_is_asked_of_the_gateway_itself() -> None:
+    gateway, server = ApiServer({"POST /drain": Reply()}), ApiServer()
+    outcome = await drained(gateway, server)
     assert outcome == Outcome(action=DRAIN)
     assert gateway.requests == ["POST /drain"]
     assert server.asked == []
@@ -235,14 +239,8 @@ async def test_a_gateway_without_a_drain_is_told_from_one_that_can_not_now(
     status: int,
     is_final: bool,  # noqa: FBT001 -- a column of the table
 ) -> None:
-    gateway, server = ApiServer({"POST /drain": Reply(status=status)}), ApiServer()
-    async with (
-        served(gateway.answer) as port,
-        session_with(server) as api,
-        Gateways() as gateways,
-    ):
-        where = {"uid-a": Address(host="127.0.0.1", port=port)}
-        outcome = await Actor(api, gateways, "chat").perform(DRAIN, SCALE, where)
+    gateway = ApiServer({"POST /drain": Reply(status=status)})
+    outcome = await drained(gateway, ApiServer())
     assert outcome == Outcome(action=DRAIN, refused=f"answered HTTP {status}", is_final=is_final)
 
 

@@ -236,11 +236,13 @@ def _awaiting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     if gateway.restarts <= drain.restarts or gateway.connections == 0:
         return Step(drain=drain)
     again = entered(snapshot, drain, Phase.ISOLATING)
-    again = again.model_copy(
-        update={"restarts": gateway.restarts, "connections": gateway.known_connections}
-    )
-    again = again.model_copy(update={"cut": 0, "left": 0})
-    return Step(drain=again, actions=isolation(gateway))
+    anew = {
+        "restarts": gateway.restarts,
+        "connections": gateway.known_connections,
+        "cut": 0,
+        "left": 0,
+    }
+    return Step(drain=again.model_copy(update=anew), actions=isolation(gateway))
 
 
 def _gone(snapshot: Snapshot, target: Target, drain: Drain) -> Step:

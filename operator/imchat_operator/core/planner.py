@@ -6,7 +6,7 @@ never exceed what the load can spare after one more loss (`scaling.desired_size`
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from imchat_operator.core import (
     consent,
@@ -14,6 +14,7 @@ from imchat_operator.core import (
     explanation,
     floors,
     healing,
+    inaction,
     pacing,
     permissions,
     rebalancing,
@@ -31,14 +32,11 @@ from imchat_operator.core.decision import (
     Reason,
     Scale,
     SetDeletionCost,
-    Verdict,
     decision_id,
 )
 from imchat_operator.core.load import highest, utilizations
-from imchat_operator.core.outbox import Outbox, outbox
 from imchat_operator.core.ownership import ownership
 from imchat_operator.core.snapshot import (
-    Cluster,
     Gateway,
     Snapshot,
     Target,
@@ -46,7 +44,7 @@ from imchat_operator.core.snapshot import (
     TargetMissing,
 )
 from imchat_operator.core.stage import Facts, Part, readmission
-from imchat_operator.core.status import announcements, conditions, named, recorded
+from imchat_operator.core.status import named, recorded
 from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
@@ -63,16 +61,15 @@ from imchat_operator.units import duration_text
 # How often drains under way are looked at; and how soon after a window's boundary.
 _DRAIN_CHECK = timedelta(seconds=1)
 _BOUNDARY_MARGIN = timedelta(milliseconds=50)
-_INVALID_CHECK = timedelta(minutes=5)
 
 
 def decide(snapshot: Snapshot) -> Decision:
     """Return what to do about a cluster now, and why; the only policy there is."""
     match snapshot.target:
         case TargetMissing(why=why):
-            return _without_target(snapshot, Reason.TARGET_NOT_FOUND, why)
+            return inaction.without_target(snapshot, Reason.TARGET_NOT_FOUND, why)
         case TargetClaimed(by=by):
-            return _without_target(snapshot, Reason.TARGET_CLAIMED, _claimed_text(snapshot, by))
+            return inaction.claimed(snapshot, by)
         case Target() as target:
             return _decided(snapshot, target)
 
@@ -265,60 +262,6 @@ def released(snapshot: Snapshot) -> Decision:
         status=named(id_, snapshot.history, status),
         next_check=_DRAIN_CHECK,
     )
-
-
-def invalid(cluster: Cluster, history: ImChatClusterStatus, why: str, now: datetime) -> Decision:
-    """Do nothing about a spec that can't be understood, and say why; what is under way waits."""
-    id_ = decision_id(cluster.uid, now)
-    verdict = Verdict(type="Ready", status="False", reason=Reason.SPEC_INVALID, message=why)
-    states = conditions(history.conditions, (verdict,), cluster.generation, now)
-    announced = announcements(cluster.subject, history.conditions, states)
-    before = Outbox(events=history.pending_events, series=history.event_series)
-    told = outbox(before, id_, announced, now)
-    generation = {"observed_generation": cluster.generation}
-    status = history.model_copy(update={"conditions": states, **generation, **told.fields})
-    return Decision(
-        id=id_,
-        actions=(),
-        status=named(id_, history, status),
-        next_check=_INVALID_CHECK,
-        dropped=told.dropped,
-    )
-
-
-def _claimed_text(snapshot: Snapshot, by: str) -> str:
-    ref = snapshot.spec.target_ref
-    return (
-        f"spec.targetRef: {ref.kind} {ref.name} is what ImChatCluster {by} acts on, which is "
-        "older; this one does nothing until that one is gone or either names another workload"
-    )
-
-
-def _without_target(snapshot: Snapshot, reason: Reason, why: str) -> Decision:
-    """Wait for the target; drains under way have lost their pods, or the older one undoes them."""
-    found = maintenance(snapshot.windows, snapshot.cluster.labels, snapshot.now)
-    waits = "waits for the target"
-    verdicts = (
-        Verdict(type="Ready", status="False", reason=reason, message=why),
-        *(
-            Verdict(type=kind, status="Unknown", reason=Reason.WAITING, message=waits)
-            for kind in ("MetricsAvailable", "Scaling", "Healing")
-        ),
-        upkeep.maintenance_verdict(found),
-    )
-    after = ImChatClusterStatus(
-        observed_generation=snapshot.cluster.generation,
-        observed_at=snapshot.now,
-        peaks=snapshot.history.peaks,  # what took a season to learn
-        window=upkeep.shown(found),
-        deferrals=snapshot.history.deferrals,
-        repairs_begun=snapshot.history.repairs_begun,
-        remediations=snapshot.history.remediations,
-    )
-    id_ = decision_id(snapshot.cluster.uid, snapshot.now)
-    status, dropped = recorded(snapshot, id_, after, verdicts, ())
-    wait = snapshot.spec.metrics.interval
-    return Decision(id=id_, actions=(), status=status, next_check=wait, dropped=dropped)
 
 
 def _next_check(facts: Facts) -> timedelta:

@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from imchat_operator.core.decision import Subject
 from imchat_operator.core.snapshot import Cluster, Window
 from imchat_operator.core.window_status import next_change, unreadable, window_status
-from imchat_operator.models import GROUP, VERSION, WindowState, matches
+from imchat_operator.models import (
+    GROUP,
+    VERSION,
+    MaintenanceWindowStatus,
+    WindowState,
+    matches,
+)
 from imchat_operator.shell.events import Recorder
 from imchat_operator.shell.gauges import GAUGES, window_samples
 from imchat_operator.shell.health import Health
@@ -136,12 +142,10 @@ class Windows:
         except ValidationError as error:
             return await self._refused(body, path, refusal(error))
         namespace, now = body["metadata"]["namespace"], datetime.now(UTC)
-        recorder = self._recorders.setdefault(found.uid, Recorder(self._api, namespace))
+        recorder = self._recorder(body)
         after = window_status(found, self._clusters_of(namespace, found), recorder.posted, now)
         if after != found.status:
-            full = {**body, "status": after.to_json(sparse=True)}
-            written = await self._api.request("PUT", f"{path}/status", body=full)
-            self._replace(found.uid, written)
+            await self._store(body, path, after)
         if found.uid in self._bodies:
             GAUGES.show_window(namespace, found, window_samples(after))
         # Promised first, then posted: a crash in between posts them again, under the same names.
@@ -156,17 +160,23 @@ class Windows:
         """Say what is wrong with a window that can't be understood, once for each version of it."""
         meta, before = body["metadata"], window_status_of(body)
         if before.state is WindowState.INVALID and before.observed_generation == meta["generation"]:
-            recorder = self._recorders.setdefault(
-                meta["uid"], Recorder(self._api, meta["namespace"])
-            )
-            await recorder.post(before.pending_events)
+            await self._recorder(body).post(before.pending_events)
             return _LONGEST_PAUSE
         _LOG.warning("maintenance window %s is ignored: %s", meta["name"], why)
         subject = Subject(kind="MaintenanceWindow", name=meta["name"], uid=meta["uid"])
         after = unreadable(subject, before, meta["generation"], why, datetime.now(UTC))
-        full = {**body, "status": after.to_json(sparse=True)}
-        self._replace(meta["uid"], await self._api.request("PUT", f"{path}/status", body=full))
+        await self._store(body, path, after)
         return _SETTLING
+
+    def _recorder(self, body: Json) -> Recorder:
+        meta = body["metadata"]
+        made = Recorder(self._api, meta["namespace"])
+        return self._recorders.setdefault(meta["uid"], made)
+
+    async def _store(self, body: Json, path: str, status: MaintenanceWindowStatus) -> None:
+        full = {**body, "status": status.to_json(sparse=True)}
+        written = await self._api.request("PUT", f"{path}/status", body=full)
+        self._replace(body["metadata"]["uid"], written)
 
     def _clusters_of(self, namespace: str, found: Window) -> tuple[str, ...]:
         selector = found.spec.cluster_selector

@@ -12,7 +12,8 @@ from imchat_operator.core.audit import entry, proposals
 from imchat_operator.core.claims import Claim
 from imchat_operator.core.clock import rebased
 from imchat_operator.core.decision import Decision, Outcome
-from imchat_operator.core.planner import decide, invalid, released
+from imchat_operator.core.inaction import invalid
+from imchat_operator.core.planner import decide, released
 from imchat_operator.core.snapshot import Cluster, Snapshot
 from imchat_operator.core.tally import tallies
 from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
