@@ -58,6 +58,14 @@ async def session(namespace: Namespace) -> AsyncIterator[Api]:
     )
     async with Api.session(configuration) as api:
         yield api
+    await connections_ended()
+
+
+async def connections_ended() -> None:
+    """Wait until the running loop has none: one cut in mid-request says goodbye by TLS first."""
+    sockets = asyncio.get_running_loop()._selector  # type: ignore[attr-defined] # noqa: SLF001
+    while len(sockets.get_map()) > 1:  # the loop's own is left
+        await asyncio.sleep(0.01)
 
 
 def lease(namespace: Namespace) -> dict[str, Any]:
