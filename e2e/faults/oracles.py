@@ -63,11 +63,19 @@ def size_within_limits(history: History) -> Iterator[str]:
 
 
 def disruptions_within_the_budget(history: History) -> Iterator[str]:
-    """No more repairs at a time than maxConcurrent, and no gateway drained twice at a time."""
+    """No more repairs at a time than maxConcurrent, and no gateway drained twice at a time.
+
+    What was lost with one node is repaired together, and counts as one.
+    """
+    nodes = {s.uid: s.body.get("spec", {}).get("nodeName", s.uid) for s in history.of(POD)}
     for seen in history.of(CLUSTER):
         drains = seen.body.get("status", {}).get("drains", ())
         most = seen.body["spec"].get("healing", {}).get("maxConcurrent", 1)
-        repairs = [d["pod"] for d in drains if d["purpose"] == "Healing"]
+        repairs = {
+            nodes.get(d["uid"], d["uid"]) if d.get("ailment") == "NodeLost" else d["uid"]
+            for d in drains
+            if d["purpose"] == "Healing"
+        }
         if len(repairs) > most:
             yield f"{len(repairs)} repairs at revision {seen.revision}: {', '.join(repairs)}"
         twice = [pod for pod, n in Counter(d["pod"] for d in drains).items() if n > 1]

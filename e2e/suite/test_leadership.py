@@ -64,7 +64,7 @@ async def session(namespace: Namespace) -> AsyncIterator[Api]:
 async def connections_ended() -> None:
     """Wait until the running loop has none: one cut in mid-request says goodbye by TLS first."""
     sockets = asyncio.get_running_loop()._selector  # type: ignore[attr-defined] # noqa: SLF001
-    while len(sockets.get_map()) > 1:  # the loop's own is left
+    while len(sockets.get_map()) > 1:  # noqa: ASYNC110 -- the loop's own is left
         await asyncio.sleep(0.01)
 
 

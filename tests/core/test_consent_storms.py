@@ -1,6 +1,7 @@
 """When a storm, or an outage, begins and ends, and what it leaves behind."""
 
 import pytest
+from tests.core.ailing import on_node
 from tests.core.fleet import SILENT, at, crashed, gateway, gateways, once, suspect, window
 from tests.core.repairs import DOWN, after, blocked, decided, repaired, seen
 
@@ -10,6 +11,7 @@ from imchat_operator.models import Storm
 
 CALM = gateways()
 ROUGH = (gateway("a", SILENT), gateway("b", SILENT), *gateways("cd"))
+LOSS = (*(on_node(n, SILENT, ready=False) for n in "ab"), *gateways("cd"))
 ONE = (gateway("a", SILENT), *gateways("bcd"))
 UNKNOWN = DependencyState(name="auth-service", up=None, why="no such Service")
 OPEN = window(once(at(-1), at(60)))
@@ -26,6 +28,8 @@ def storm(since: float, over: float | None = None, reason: str = "StormGate") ->
         pytest.param(ROUGH, (), None, storm(0), id="a storm begins, before anybody is due"),
         pytest.param(ROUGH, (), storm(-60), storm(-60), id="a storm goes on"),
         pytest.param(CALM, (), storm(-60), storm(-60, 0), id="a storm is over"),
+        pytest.param(LOSS, (), storm(-60), None, id="what seemed a storm is one lost node"),
+        pytest.param(LOSS, (), storm(-600, -5), storm(-600, -5), id="after a storm a node is lost"),
         pytest.param(CALM, (), storm(-3), storm(-3, 0), id="a blip is over"),
         pytest.param(CALM, (), storm(-5, -2), storm(-5, -2), id="a blip settles"),
         pytest.param(CALM, (), storm(-6, -3), None, id="a blip has settled, in as long as it was"),
@@ -91,6 +95,22 @@ def test_the_last_of_a_short_storm_to_recover_is_not_repaired_for_being_the_last
     ill = after(then, recovering, at(9.4))
     assert repaired(decide(ill)) == []
     assert repaired(decide(after(ill, decide(ill), at(11)))) == ["a"], "it did not recover at all"
+
+
+def test_what_was_lost_with_one_node_is_repaired_together() -> None:
+    """Half the fleet, and by `maxConcurrent` one at a time: the node is the one."""
+    decision = decided(*LOSS, history={"storm": storm(-60)})
+    assert repaired(decision) == ["a", "b"]
+    third = after(seen(*LOSS), decision, at(1), gateways=(*LOSS, crashed("e")))
+    assert repaired(decide(third)) == ["a", "b"]
+    assert blocked(decide(third))[1] == "StormGate"
+
+
+def test_of_two_lost_nodes_the_second_waits() -> None:
+    two = (*LOSS[:2], on_node("e", SILENT, host="m", ready=False), *gateways("cdfg"))
+    decision = decided(*two)
+    assert repaired(decision) == ["a", "b"]
+    assert blocked(decision)[2].startswith("1 under repair, maxConcurrent is 1; 1 held: e (")
 
 
 def test_while_a_storm_is_settling_the_operator_looks_again_every_second() -> None:

@@ -1,6 +1,6 @@
 """What holds of every repair, whatever the fleet looks like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +13,7 @@ from tests.core.strategies import shuffled
 from imchat_operator.core.ailments import REQUESTED, Ailment, Treatment, treatment
 from imchat_operator.core.consent import is_repair
 from imchat_operator.core.decision import Decision, Delete, Evict, Release
-from imchat_operator.core.healing import Health, Patient, health, patients, restarts
+from imchat_operator.core.healing import Health, Patient, health, origin, patients, restarts
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
 from imchat_operator.core.windows import maintenance
@@ -56,11 +56,17 @@ def by_uid(found: Snapshot) -> dict[str, Gateway]:
     return {g.uid: g for g in found.gateways}
 
 
+def origins(found: Snapshot, drains: Iterable[Drain]) -> set[str]:
+    """Return what is under repair: gateways, and nodes that were lost with theirs."""
+    return {origin(found, d.uid, d.ailment) for d in drains if is_repair(d)}
+
+
 def no_more_are_under_repair_than_allowed(found: Snapshot, decision: Decision) -> None:
     if begun(found, decision):
         event("a repair begins")
-        active = sum(is_repair(d) for d in decision.status.drains)
-        assert active <= found.spec.healing.max_concurrent
+    after = origins(found, decision.status.drains)
+    if after - origins(found, found.history.drains):
+        assert len(after) <= found.spec.healing.max_concurrent
 
 
 def no_more_are_begun_in_an_hour_than_allowed(found: Snapshot, decision: Decision) -> None:

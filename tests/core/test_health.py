@@ -35,8 +35,22 @@ def of(found: tuple[Gateway, ...], replicas: int, *drains: Drain, **healing: Any
     return health(now, target(replicas=replicas), ill)
 
 
-def figures(healthy: int, expected: int, ill: int, min_healthy: int = 51) -> Health:
-    return Health(healthy=healthy, expected=expected, ill=ill, min_healthy=min_healthy)
+def figures(
+    healthy: int, expected: int, ill: int, min_healthy: int = 51, causes: int | None = None
+) -> Health:
+    return Health(
+        healthy=healthy,
+        expected=expected,
+        ill=ill,
+        causes=ill if causes is None else causes,
+        min_healthy=min_healthy,
+    )
+
+
+def lost(count: int, node: str = "n") -> tuple[Gateway, ...]:
+    """Return gateways that were lost with their node."""
+    names = (f"{node}-{number}" for number in range(count))
+    return tuple(on_node(name, SILENT, host=node, ready=False) for name in names)
 
 
 def silent(count: int) -> tuple[Gateway, ...]:
@@ -54,6 +68,28 @@ DRAINING = repair("x", Phase.DRAINING)
         pytest.param(of(silent(1), 1), figures(0, 1, 1), False, id="one ill of one is no storm"),
         pytest.param(of(fleet(1, *silent(1)), 2), figures(1, 2, 1), False, id="nor one of two"),
         pytest.param(of(fleet(2, *silent(2)), 4), figures(2, 4, 2), True, id="half of four is"),
+        pytest.param(
+            of(fleet(2, *lost(2)), 4), figures(2, 4, 2, causes=1), False, id="one lost node is not"
+        ),
+        pytest.param(
+            of(fleet(2, *lost(1, "m"), *lost(1)), 4), figures(2, 4, 2), True, id="two of them are"
+        ),
+        pytest.param(
+            of(fleet(2, *lost(2), *silent(1)), 5),
+            figures(2, 5, 3, causes=2),
+            True,
+            id="and one with another that is ill",
+        ),
+        pytest.param(
+            of(
+                fleet(2, *lost(2)),
+                4,
+                repair("n-0", Phase.REMOVING, ailment="NodeLost"),
+            ),
+            figures(2, 4, 2, causes=1),
+            False,
+            id="nor is one of whose gateways the first is under repair",
+        ),
         pytest.param(
             of(fleet(3, *silent(2)), 5), figures(3, 5, 2), False, id="two of five are not"
         ),

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from tests.core.drains import NAMES
 from tests.core.strategies import shuffled, snapshots
 
+from imchat_operator.core.consent import is_repair
 from imchat_operator.core.decision import Decision, Evict, Scale
 from imchat_operator.core.floors import blindness, floor
+from imchat_operator.core.healing import origin
 from imchat_operator.core.load import Load, Unknown, Utilization, highest, utilizations
 from imchat_operator.core.planner import decide
 from imchat_operator.core.snapshot import Snapshot, Target, TargetMissing
@@ -182,8 +184,9 @@ def what_removes_a_gateway_was_recorded_before(found: Snapshot, decision: Decisi
 
 
 def no_more_repairs_are_begun_than_allowed(found: Snapshot, decision: Decision) -> None:
-    repairs = [d for d in decision.status.drains if d.purpose is Purpose.HEALING]
-    if begun(found, decision, Purpose.HEALING):
+    repairs = {origin(found, d.uid, d.ailment) for d in decision.status.drains if is_repair(d)}
+    before = {origin(found, d.uid, d.ailment) for d in found.history.drains if is_repair(d)}
+    if repairs - before:
         assert len(repairs) <= found.spec.healing.max_concurrent
 
 

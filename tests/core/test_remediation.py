@@ -64,6 +64,7 @@ def test_a_crash_loop_is_repaired_at_once_and_told_with_its_evidence() -> None:
             cause=CRASH,
             ailment="CrashLooping",
             suspected_at=at(-5),
+            youngest_at=at(-600),
             connections=None,
             silent_since=at(0),
             restarts=3,

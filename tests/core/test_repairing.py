@@ -119,6 +119,27 @@ def test_surging(fleet: tuple[Gateway, ...], second: float, expected: Step) -> N
     assert step(SURGING, fleet, second) == expected
 
 
+@pytest.mark.parametrize(
+    ("ahead", "born", "is_later"),
+    [
+        pytest.param(3600, 1, True, id="a clock ahead, one that came later"),
+        pytest.param(3600, 0, False, id="a clock ahead, one of the youngest's second"),
+        pytest.param(-3600, 1, True, id="a clock behind, one that came later"),
+        pytest.param(-3600, -1, False, id="a clock behind, one that was there"),
+        pytest.param(1, 0, True, id="began in the youngest's second, one of that second"),
+        pytest.param(99, 0, False, id="began later than the youngest, one of its second"),
+    ],
+)
+def test_who_came_later_is_told_by_the_api_servers_clock(
+    ahead: float, born: float, *, is_later: bool
+) -> None:
+    record = SURGING.model_copy(update={"started_at": at(ahead), "youngest_at": at(0)})
+    other = gateway("e", created_at=at(born))
+    found = step(record, (OUT, *gateways("bcd"), other), 9).drain
+    assert found is not None
+    assert found.by == ("e" if is_later else "")
+
+
 def test_one_that_answers_again_while_it_waits_is_not_given_up_for_its_silence_before() -> None:
     silent = ill(Phase.SURGING, silent_since=at(-30))
     heard = silent.model_copy(update={"silent_since": None})

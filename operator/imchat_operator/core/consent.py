@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from imchat_operator.core.ailments import OF_THE_PROCESS, Ailment, Treatment
 from imchat_operator.core.decision import Reason
-from imchat_operator.core.healing import Health, Patient
+from imchat_operator.core.healing import Health, Patient, origin
 from imchat_operator.core.permissions import Hold
 from imchat_operator.core.room import can_surge, lacks_room
 from imchat_operator.core.snapshot import Snapshot
@@ -32,12 +32,12 @@ class Budget:
     """What the repairs of this pass may still use.
 
     Attributes:
-        active: repairs under way that count against `maxConcurrent`.
+        active: what is under repair and counts against `maxConcurrent`: gateways, lost nodes.
         begun: when repairs were begun within the last hour.
         taken: healthy gateways that are being taken out, by those repairs and in this pass.
     """
 
-    active: int
+    active: frozenset[str]
     begun: tuple[datetime, ...]
     taken: int
 
@@ -47,7 +47,9 @@ def budget(facts: Facts) -> Budget:
     now = facts.snapshot.now
     begun = facts.snapshot.history.repairs_begun
     return Budget(
-        active=sum(is_repair(d) for d in facts.drains),
+        active=frozenset(
+            origin(facts.snapshot, d.uid, d.ailment) for d in facts.drains if is_repair(d)
+        ),
         begun=tuple(t for t in begun if timedelta() <= now - t < _HOUR),
         taken=sum(d.purpose is Purpose.SCALE_DOWN for d in facts.drains),
     )
@@ -57,6 +59,11 @@ def is_repair(drain: Drain) -> bool:
     """Whether a drain counts against the budget of concurrent repairs."""
     is_ours = drain.purpose in {Purpose.HEALING, Purpose.QUARANTINE}
     return is_ours and drain.phase is not Phase.QUARANTINED and drain.ailment != Ailment.FAILED
+
+
+def patient_origin(facts: Facts, patient: Patient) -> str:
+    """Return what counts against `maxConcurrent` if this gateway is repaired."""
+    return origin(facts.snapshot, patient.gateway.uid, patient.diagnosis.ailment)
 
 
 def objection(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
@@ -185,9 +192,11 @@ def _hourly(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
 
 def _concurrent(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
     most = facts.snapshot.spec.healing.max_concurrent
-    if spent.active < most or patient.treatment is Treatment.REMOVE:
+    is_one_more = patient_origin(facts, patient) not in spent.active
+    is_too_many = is_one_more and len(spent.active) >= most
+    if not is_too_many or patient.treatment is Treatment.REMOVE:
         return None
-    why = f"{spent.active} under repair, maxConcurrent is {most}"
+    why = f"{len(spent.active)} under repair, maxConcurrent is {most}"
     return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
 
 
@@ -254,6 +263,8 @@ def storm(snapshot: Snapshot, health: Health, patients: Iterable[Patient]) -> St
         return before if is_on else Storm(reason=reason, since=now)
     if before is None:
         return None
+    if before.over_at is None and health.is_one_loss:
+        return None  # there was none: a node was lost that seemed to be many silent gateways
     if before.over_at is None:
         return before.model_copy(update={"over_at": now})
     rest = _settling(snapshot, before, before.over_at)

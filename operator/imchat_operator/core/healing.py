@@ -186,18 +186,25 @@ class Health:
         healthy: gateways that are well, in rotation or drained for another reason.
         expected: gateways that there should be, without those that are starting.
         ill: gateways that serve badly or not at all, those under repair among them.
+        causes: what may have made so many ill: a lost node is one, whatever ran there.
         min_healthy: share in percent below which no repair is begun.
     """
 
     healthy: int
     expected: int
     ill: int
+    causes: int
     min_healthy: int
 
     @property
     def is_storm(self) -> bool:
         """Whether too much is ill for the gateways to be the cause; one alone never is."""
-        return self.ill > 1 and not self.spares(0)
+        return self.causes > 1 and not self.spares(0)
+
+    @property
+    def is_one_loss(self) -> bool:
+        """Whether several are ill, all by the loss of one node."""
+        return self.causes == 1 < self.ill
 
     def spares(self, count: int) -> bool:
         """Whether enough is left if so many healthy gateways are taken out."""
@@ -219,6 +226,8 @@ def health(snapshot: Snapshot, target: Target, found: tuple[Patient, ...]) -> He
     moved = {d.uid for d in snapshot.history.drains} - repaired
     suspected = {p.gateway.uid: p for p in found}
     ill = {uid for uid, p in suspected.items() if p.is_ill}
+    ailments = {d.uid: d.ailment for d in snapshot.history.drains}
+    ailments |= {uid: suspected[uid].diagnosis.ailment for uid in ill}
     young = snapshot.spec.healing.not_ready_for
     fleet = [g for g in snapshot.fleet if not g.terminating and not g.failure]
     sound = [g for g in fleet if g.uid not in ill | repaired]
@@ -232,12 +241,22 @@ def health(snapshot: Snapshot, target: Target, found: tuple[Patient, ...]) -> He
         and (g.uid not in ill or suspected[g.uid].diagnosis.ailment is Ailment.NOT_READY)
     ]
     starting_ill = {g.uid for g in starting} & ill
+    bad = ill - starting_ill | repaired & {g.uid for g in fleet}
     return Health(
         healthy=len(healthy),
         expected=max(0, target.replicas - len(starting)),
-        ill=len(ill - starting_ill) + len(repaired & {g.uid for g in fleet}),
+        ill=len(bad),
+        causes=len({origin(snapshot, uid, ailments.get(uid, "")) for uid in bad}),
         min_healthy=snapshot.spec.healing.min_healthy,
     )
+
+
+def origin(snapshot: Snapshot, uid: str, ailment: str) -> str:
+    """Return what an ill gateway's trouble comes from: the node it was lost with, or itself."""
+    if ailment != Ailment.NODE_LOST:
+        return uid
+    nodes = (g.node_name for g in snapshot.gateways if g.uid == uid)
+    return next(nodes, "") or uid
 
 
 def waiting_text(patient: Patient, snapshot: Snapshot) -> str:

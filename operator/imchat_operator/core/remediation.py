@@ -158,7 +158,7 @@ def _begun(this: _Round, patient: Patient) -> _Round:
         this,
         spent=replace(
             spent,
-            active=spent.active + 1,
+            active=spent.active | {consent.patient_origin(facts, patient)},
             begun=(*spent.begun, facts.snapshot.now),
             taken=spent.taken + (not patient.is_ill and gateway.ready),
         ),

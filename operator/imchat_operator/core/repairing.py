@@ -142,13 +142,21 @@ def _replacement(snapshot: Snapshot, drain: Drain) -> Gateway | None:
     fresh = [
         g
         for g in snapshot.fleet
-        if g.ready
-        and not g.terminating
-        and g.uid not in taken
-        and g.created_at >= drain.started_at - _CUT_OFF
+        if g.ready and not g.terminating and g.uid not in taken and _is_later(g, drain)
     ]
     ranked = sorted(fresh, key=lambda g: (g.created_at, g.name))
     return ranked[order] if order < len(ranked) else None
+
+
+def _is_later(gateway: Gateway, drain: Drain) -> bool:
+    """Whether a gateway came after a drain had begun, by the API server's clock where it is known.
+
+    Creation times are whole seconds. Within the one of the youngest gateway of then, and for a
+    record of an older operator, this one's clock decides.
+    """
+    if drain.youngest_at is None or gateway.created_at == drain.youngest_at:
+        return gateway.created_at >= drain.started_at - _CUT_OFF
+    return gateway.created_at > drain.youngest_at
 
 
 def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:

@@ -101,6 +101,7 @@ def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> D
         phase_since=now,
         suspected_at=now,
         started_at=now,
+        youngest_at=max(g.created_at for g in facts.snapshot.gateways),
         connections=gateway.known_connections,
         restarts=gateway.restarts,
     )

@@ -82,6 +82,10 @@ class Drain(Model):
         description="When the gateway failed, by the earliest evidence, or was chosen."
     )
     started_at: Instant = Field(description="When the drain was decided upon.")
+    youngest_at: Instant | None = Field(
+        None,
+        description="When the youngest gateway of then was created: a replacement came later.",
+    )
     connections: int | None = Field(
         None, description="Connections when the drain began, or when the gateway last answered."
     )

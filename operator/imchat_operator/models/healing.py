@@ -75,7 +75,12 @@ class Healing(Model):
     terminating_for: PositiveDuration = Field(
         timedelta(minutes=1), description="Time a pod may outlive its grace period."
     )
-    max_concurrent: int = Field(1, ge=1, le=16, description="Gateways repaired at the same time.")
+    max_concurrent: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Gateways repaired at the same time; those lost with one node count as one.",
+    )
     max_per_hour: int = Field(
         20, ge=1, le=120, description="Repairs begun within an hour, over the whole fleet."
     )
