@@ -64,8 +64,9 @@ def origins(found: Snapshot, drains: Iterable[Drain]) -> set[str]:
 def no_more_are_under_repair_than_allowed(found: Snapshot, decision: Decision) -> None:
     if begun(found, decision):
         event("a repair begins")
+    fresh = {d.uid for d in begun(found, decision)}
     after = origins(found, decision.status.drains)
-    if after - origins(found, found.history.drains):
+    if after - origins(found, (d for d in decision.status.drains if d.uid not in fresh)):
         assert len(after) <= found.spec.healing.max_concurrent
 
 

@@ -184,10 +184,11 @@ def what_removes_a_gateway_was_recorded_before(found: Snapshot, decision: Decisi
 
 
 def no_more_repairs_are_begun_than_allowed(found: Snapshot, decision: Decision) -> None:
-    repairs = {origin(found, d.uid, d.ailment) for d in decision.status.drains if is_repair(d)}
-    before = {origin(found, d.uid, d.ailment) for d in found.history.drains if is_repair(d)}
-    if repairs - before:
-        assert len(repairs) <= found.spec.healing.max_concurrent
+    fresh = begun(found, decision, Purpose.HEALING)
+    after = {d: origin(found, d.uid, d.ailment) for d in decision.status.drains if is_repair(d)}
+    before = {of for d, of in after.items() if d.uid not in fresh}
+    if set(after.values()) - before:
+        assert len(set(after.values())) <= found.spec.healing.max_concurrent
 
 
 def one_disruption_begins_at_a_time(found: Snapshot, decision: Decision) -> None:
