@@ -1,7 +1,10 @@
 """A gateway fails, and is drained where it can be, evicted, and replaced by one that is ready."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -94,14 +97,39 @@ def test_gateways_of_a_lost_node_are_replaced_elsewhere(namespace: Namespace) ->
     _begun(namespace, healing={"unresponsiveFor": "5m"})
     victim = min(namespace.pods(), key=lambda p: p["metadata"]["name"])
     ill, node = victim["metadata"]["name"], victim["spec"]["nodeName"]
-    cut_off = "loopback.imchat.dev/cut-off"
-    try:
-        namespace.kubectl("annotate", "node", node, f"{cut_off}=dead")
+    with _dead(namespace, node):
         note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
         assert ill in note
         told = namespace.note("GatewayUnhealthy")
         assert re.search(f"NodeLost: node {node} (is not ready|renews its lease no more)", told)
         assert all(p["spec"]["nodeName"] != node for p in namespace.ready_pods())
+
+
+def test_half_of_a_fleet_that_was_lost_with_one_node_is_replaced(namespace: Namespace) -> None:
+    _begun(namespace, replicas=4, healing={"unresponsiveFor": "5m"})
+    kept = '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'
+    namespace.kubectl("patch", "pdb", "gateway", "--type=merge", "-p", kept)
+    on_nodes = Counter(p["spec"]["nodeName"] for p in namespace.pods())
+    ((node, count),) = on_nodes.most_common(1)
+    assert count * 2 >= sum(on_nodes.values())
+    lost = {p["metadata"]["name"] for p in namespace.pods() if p["spec"]["nodeName"] == node}
+    with _dead(namespace, node):
+        namespace.wait_until(lambda: _replaced(namespace) >= lost, seconds=60)
+        assert len(namespace.ready_pods()) == sum(on_nodes.values())
+
+
+def _replaced(namespace: Namespace) -> set[str]:
+    records = namespace.status().get("remediations", ())
+    return {r["pod"] for r in records if r["outcome"] == "Replaced"}
+
+
+@contextmanager
+def _dead(namespace: Namespace, node: str) -> Iterator[None]:
+    """Switch a node off."""
+    cut_off = "loopback.imchat.dev/cut-off"
+    namespace.kubectl("annotate", "node", node, f"{cut_off}=dead")
+    try:
+        yield
     finally:
         namespace.kubectl("annotate", "node", node, f"{cut_off}-")
 
