@@ -64,11 +64,8 @@ class Subject:
         return [deployment, budget]
 
 
-def _cluster(*, concurrent: int = 1, **scaling: Any) -> Manifest:
-    """An ImChatCluster whose durations are the defaults, scaled.
-
-    `concurrent` is how many gateways are repaired at a time.
-    """
+def _cluster(**scaling: Any) -> Manifest:
+    """An ImChatCluster whose durations are the defaults, scaled."""
     return {
         "apiVersion": "imchat.dev/v1alpha1",
         "kind": "ImChatCluster",
@@ -90,7 +87,7 @@ def _cluster(*, concurrent: int = 1, **scaling: Any) -> Manifest:
                 "deregisterDelay": scaled(10),
                 "deadline": scaled(600),
             },
-            "healing": {"maxConcurrent": concurrent, **_healing()},
+            "healing": _healing(),
         },
     }
 
@@ -163,7 +160,6 @@ SUBJECTS = (
             scaleUp=[{"above": 80, "for": "0s"}],
             scaleDown=[{"below": 55, "for": scaled(300)}],
             target=65,
-            concurrent=3,  # a node has up to three
         ),
     ),
     Subject(
@@ -175,7 +171,6 @@ SUBJECTS = (
             scaleDown=[{"below": 63, "for": scaled(300)}],
             target=TARGET,
             failureHeadroom=0,
-            concurrent=3,
         ),
     ),
     Subject(
