@@ -19,7 +19,7 @@ from demo.fleet import Fleet
 from demo.screen import NotToldError, Screen
 from demo.story import ACTS, PEAK, Scene
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import CRDS, SAMPLES, gateways, loaded
+from harness.manifests import SAMPLES, gateways, loaded
 
 _CAPACITY = 400
 # A working day of the default trace, 07:00 to 21:05, in less than three minutes.
@@ -53,8 +53,7 @@ def _stage(console: Console, folder: Path) -> Iterator[Scene]:
             plane = stack.enter_context(controlplane.running(on_progress=on_progress))
         namespace = Namespace(kubeconfig=plane.kubeconfig, name="default")
         console.print(f"A control plane of Kubernetes {plane.version} runs on {plane.server}.")
-        namespace.kubectl("apply", "-f", str(CRDS))
-        namespace.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        namespace.install_crds()
         stack.enter_context(
             loopback_node.running(
                 plane.kubeconfig, nodes=_NODES, restart_backoff=1.0, log=folder / "nodes.log"

@@ -18,10 +18,8 @@ from faults.fleet import Fleet
 from faults.operators import Forkserver
 from faults.proxy import Upstream
 from faults.records import Records
-from harness.manifests import CRDS
 from harness.namespace import Namespace
 from harness.rights import operator_kubeconfig
-from harness.waiting import wait_for
 from loopback_node.api import Api, connected
 
 SOURCE = Path(__file__).resolve().parents[2] / "operator"
@@ -64,7 +62,7 @@ async def staged(folder: Path, source: Path = SOURCE) -> AsyncIterator[Stage]:
     """Yield a stage whose operators are of the source tree `source`."""
     async with AsyncExitStack() as stack:
         plane = stack.enter_context(controlplane.running(flags=_FLAGS))
-        _served(plane.kubeconfig)
+        Namespace(kubeconfig=plane.kubeconfig, name="default").install_crds()
         api = await stack.enter_async_context(connected(plane.kubeconfig, folder))
         fleet = Fleet(api)
         stack.push_async_callback(fleet.close)
@@ -87,14 +85,6 @@ async def staged(folder: Path, source: Path = SOURCE) -> AsyncIterator[Stage]:
             authority=proxies.identity.certificate,
             folder=folder,
         )
-
-
-def _served(kubeconfig: Path) -> None:
-    everywhere = Namespace(kubeconfig=kubeconfig, name="default")
-    everywhere.kubectl("apply", "-f", str(CRDS))
-    for plural in ("imchatclusters", "maintenancewindows"):
-        path = f"/apis/imchat.dev/v1alpha1/{plural}"
-        wait_for(lambda path=path: everywhere.get(path), what=path)  # type: ignore[misc]
 
 
 def _session(kubeconfig: Path) -> aiohttp.ClientSession:

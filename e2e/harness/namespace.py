@@ -12,7 +12,7 @@ import yaml
 from kubernetes import client, config
 
 from controlplane.kubectl import kubectl
-from harness.manifests import Manifest
+from harness.manifests import CRDS, Manifest
 from harness.waiting import wait_for
 
 T = TypeVar("T")
@@ -46,6 +46,18 @@ class Namespace:
         self.kubectl("create", "namespace", self.name)
         path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         wait_for(lambda: self.get(path), what="the default service account")
+
+    def install_crds(self) -> None:
+        """Apply the CRDs, and wait until the API server serves both kinds.
+
+        `kubectl wait` fails at once where a definition has no conditions yet.
+        """
+        self.kubectl("apply", "-f", str(CRDS))
+        kinds = ("imchatclusters", "maintenancewindows")
+        wait_for(
+            lambda: all(self.get(f"/apis/imchat.dev/v1alpha1/{kind}") for kind in kinds),
+            what="both kinds served",
+        )
 
     def delete(self) -> None:
         """Delete it with all that is in it; return without waiting."""

@@ -16,7 +16,7 @@ import controlplane
 import loopback_node
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import CRDS, Manifest, gateways
+from harness.manifests import Manifest, gateways
 from harness.namespace import is_true
 from harness.waiting import wait_for
 from healing_bench.figures import Setting, Side
@@ -83,8 +83,7 @@ def stage(folder: Path, setting: Setting, lanes: int) -> Iterator[Stage]:
                 )
             )
         everywhere = Namespace(kubeconfig=plane.kubeconfig, name="default")
-        everywhere.kubectl("apply", "-f", str(CRDS))
-        everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        everywhere.install_crds()
         for name in names:
             nodes = loopback_node.running(
                 plane.kubeconfig,

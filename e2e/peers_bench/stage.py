@@ -16,7 +16,6 @@ from clients.play import clients_for
 from clients.trace import csv_trace
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import CRDS
 from harness.waiting import wait_for
 from peers_bench.gauges import Gauges
 from peers_bench.setting import (
@@ -75,8 +74,7 @@ def stage(folder: Path, part: Part, traces: Path, subjects: Sequence[Subject]) -
         with shown() as on_progress:
             plane = stack.enter_context(controlplane.running(on_progress=on_progress, flags=_FLAGS))
         everywhere = Namespace(kubeconfig=plane.kubeconfig, name="default")
-        everywhere.kubectl("apply", "-f", str(CRDS))
-        everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        everywhere.install_crds()
         stack.enter_context(custom_metrics.running(plane.kubeconfig, Gauges(plane.kubeconfig)))
         replicas = first_size(part, traces)
         places = [_settled(stack, plane.kubeconfig, folder, each, replicas) for each in subjects]

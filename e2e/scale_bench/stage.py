@@ -10,7 +10,6 @@ from typing import Final
 
 import controlplane
 from harness import Namespace, OperatorProcess
-from harness.manifests import CRDS
 from loopback_node.api import Api, connected
 from scale_bench import fleet, kwok
 from scale_bench.audit import AuditLog
@@ -76,8 +75,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     """Set all up, for as long as the block lasts."""
     with controlplane.running(audit=True, flags=_FLAGS) as plane:
         everywhere = Namespace(kubeconfig=plane.kubeconfig, name="default")
-        everywhere.kubectl("apply", "-f", str(CRDS))
-        everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        everywhere.install_crds()
         Namespace(kubeconfig=plane.kubeconfig, name=fleet.NAMESPACE).create()
         assert plane.audit_log is not None, "the control plane has no audit log"
         async with (

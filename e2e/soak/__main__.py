@@ -27,7 +27,6 @@ import loopback_node
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
 from harness.benchmark import BEGUN, INTERRUPTED, save, say
-from harness.manifests import CRDS
 from harness.waiting import wait_for
 from soak import checks
 from soak.checks import Check
@@ -89,8 +88,7 @@ def _set_up(minutes: float, seed: int) -> Iterator[Soak]:
             plane = stack.enter_context(controlplane.running(on_progress=on_progress, flags=flags))
         namespace = Namespace(kubeconfig=plane.kubeconfig, name="soak")
         namespace.create()
-        namespace.kubectl("apply", "-f", str(CRDS))
-        namespace.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        namespace.install_crds()
         nodes = loopback_node.running(
             plane.kubeconfig,
             nodes=_NODES,

@@ -12,20 +12,14 @@ from controlplane import ControlPlane
 from controlplane.locations import named_context
 from custom_metrics import Figures
 from harness import Namespace, OperatorProcess
-from harness.manifests import CRDS
 from harness.usage import Usage
-from harness.waiting import wait_for
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(control_plane: ControlPlane) -> Path:
     """An API server with the CRDs."""
     everywhere = Namespace(kubeconfig=control_plane.kubeconfig, name="default")
-    everywhere.kubectl("apply", "-f", str(CRDS))
-    everywhere.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    root = "/apis/imchat.dev/v1alpha1"
-    wait_for(lambda: everywhere.get(f"{root}/imchatclusters"), what="ImChatCluster")
-    wait_for(lambda: everywhere.get(f"{root}/maintenancewindows"), what="MaintenanceWindow")
+    everywhere.install_crds()
     return control_plane.kubeconfig
 
 

@@ -16,7 +16,7 @@ import pytest
 import controlplane
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import CRDS, cluster, gateways
+from harness.manifests import cluster, gateways
 from harness.rights import LEASE
 from harness.waiting import wait_for
 
@@ -151,8 +151,7 @@ def test_an_api_server_that_is_away_for_two_minutes_ends_a_term_and_no_drain(
     assert programs
     with controlplane.running() as plane:
         namespace = Namespace(kubeconfig=plane.kubeconfig, name="away")
-        namespace.kubectl("apply", "-f", str(CRDS))
-        namespace.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        namespace.install_crds()
         namespace.create()
         with loopback_node.running(plane.kubeconfig, nodes=2, log=tmp_path / "nodes.log"):
             _drain_while_it_is_away(namespace, plane.pids["kube-apiserver"], tmp_path)

@@ -74,9 +74,19 @@ def lease(namespace: Namespace) -> dict[str, Any]:
     return dict(found["spec"])
 
 
-def foreign(namespace: Namespace, renewed: timedelta) -> None:
+def moment(off: timedelta) -> str:
+    return (datetime.now(UTC) + off).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def renewed(namespace: Namespace, off: timedelta) -> None:
+    """Renew the Lease as its holder does whose clock is so far off."""
+    path = f"{_LEASES}/{namespace.name}/leases/op"
+    namespace.patch(path, {"spec": {"renewTime": moment(off)}})
+
+
+def foreign(namespace: Namespace, off: timedelta) -> None:
     """Write a Lease as another holder does whose clock is so far off."""
-    at = (datetime.now(UTC) + renewed).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    at = moment(off)
     namespace.apply(
         {
             "apiVersion": "coordination.k8s.io/v1",
@@ -144,7 +154,7 @@ async def test_a_holder_with_a_wrong_clock_leads_while_it_renews_and_no_longer(
         waiting = asyncio.create_task(candidate.lead())
         until = time.monotonic() + 2 * _TERMS.duration
         while time.monotonic() < until:
-            await asyncio.to_thread(foreign, namespace, off)
+            await asyncio.to_thread(renewed, namespace, off)
             assert not waiting.done()
         await asyncio.wait_for(waiting, timeout=20)
         assert candidate.leadership.epoch == 8
