@@ -312,7 +312,8 @@ class Crowd:
 async def test_many_are_asked_some_at_a_time(server: Server, gateways: Gateways) -> None:
     crowd = Crowd()
     server.answer = crowd.answer
-    scrapes = await asyncio.gather(*(gateways.scrape(server.address, METRICS) for _ in range(300)))
+    patient = Metrics.model_validate({"timeout": "30s"})
+    scrapes = await asyncio.gather(*(gateways.scrape(server.address, patient) for _ in range(300)))
     assert all(isinstance(s.reading, Reported) for s in scrapes)
     assert 1 < crowd.most <= 64
 
