@@ -16,7 +16,6 @@ Giving up is dropping the record: the gateway is readmitted like any that nobody
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Literal
 
 from imchat_operator.core.ailments import Ailment, Treatment, treatment
@@ -31,14 +30,13 @@ from imchat_operator.core.draining import (
     out_of_reach,
     seconds_text,
 )
+from imchat_operator.core.replacement import replacement
 from imchat_operator.core.snapshot import Gateway, Node, Reported, Snapshot
 from imchat_operator.core.stage import isolation
 from imchat_operator.models import Drain, Phase, Purpose, Remediation
 from imchat_operator.units import duration_text
 
 _MOVABLE = {Phase.SURGING, Phase.ISOLATING, Phase.DRAINING}
-# creationTimestamp is cut to the second.
-_CUT_OFF = timedelta(seconds=1)
 
 
 def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int) -> Step:
@@ -103,7 +101,7 @@ def _surging(snapshot: Snapshot, before: Drain, gateway: Gateway) -> Step:
         return out_of_reach(snapshot, drain, gateway)
     next_drain = entered(snapshot, drain, Phase.ISOLATING)
     next_drain = next_drain.model_copy(update={"phase_since": drain.phase_since})
-    other = _replacement(snapshot, before)
+    other = replacement(snapshot, before)
     if other is not None:
         message = f"{other.name} takes connections in place of {drain.pod}, which can leave now"
         return Step(
@@ -130,33 +128,6 @@ def _has_choice(drain: Drain, gateway: Gateway) -> bool:
 
 def _with_tried(drain: Drain, what: str) -> Drain:
     return drain.model_copy(update={"tried": (*drain.tried, what[:256])[-8:]})
-
-
-def _replacement(snapshot: Snapshot, drain: Drain) -> Gateway | None:
-    """Return the gateway that is there in a drained one's place; each counts for one only."""
-    drains = snapshot.history.drains
-    waiting = [d for d in drains if d.phase in {Phase.SURGING, Phase.REPLACING} and not d.by_uid]
-    order = sorted(waiting, key=lambda d: (d.started_at, d.uid)).index(drain)
-    taken = {r.by_uid for r in snapshot.history.remediations}
-    taken |= {d.by_uid for d in drains} | {d.uid for d in drains}
-    fresh = [
-        g
-        for g in snapshot.fleet
-        if g.ready and not g.terminating and g.uid not in taken and _is_later(g, drain)
-    ]
-    ranked = sorted(fresh, key=lambda g: (g.created_at, g.name))
-    return ranked[order] if order < len(ranked) else None
-
-
-def _is_later(gateway: Gateway, drain: Drain) -> bool:
-    """Whether a gateway came after a drain had begun, by the API server's clock where it is known.
-
-    Creation times are whole seconds. Within the one of the youngest gateway of then, and for a
-    record of an older operator, this one's clock decides.
-    """
-    if drain.youngest_at is None or gateway.created_at == drain.youngest_at:
-        return gateway.created_at >= drain.started_at - _CUT_OFF
-    return gateway.created_at > drain.youngest_at
 
 
 def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
@@ -248,7 +219,7 @@ def _replacing(snapshot: Snapshot, drain: Drain) -> Step:
         seeking = drain.model_copy(update={"by": "", "by_uid": ""})
         if seeking != drain:
             return Step(drain=seeking)
-        other = _replacement(snapshot, drain)
+        other = replacement(snapshot, drain)
     if other is not None:
         return _replaced(snapshot, drain, other)
     limit = snapshot.spec.healing.replace_within

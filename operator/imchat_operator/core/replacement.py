@@ -1,0 +1,39 @@
+"""Which gateway has come in the place of one that is repaired.
+
+No object says so: a ReplicaSet makes pods, and does not tell for which. It is told by age.
+"""
+
+from datetime import timedelta
+
+from imchat_operator.core.snapshot import Gateway, Snapshot
+from imchat_operator.models import Drain, Phase
+
+# creationTimestamp is cut to the second.
+_CUT_OFF = timedelta(seconds=1)
+
+
+def replacement(snapshot: Snapshot, drain: Drain) -> Gateway | None:
+    """Return the gateway that is there in a drained one's place; each counts for one only."""
+    drains = snapshot.history.drains
+    waiting = [d for d in drains if d.phase in {Phase.SURGING, Phase.REPLACING} and not d.by_uid]
+    order = sorted(waiting, key=lambda d: (d.started_at, d.uid)).index(drain)
+    taken = {r.by_uid for r in snapshot.history.remediations}
+    taken |= {d.by_uid for d in drains} | {d.uid for d in drains}
+    fresh = [
+        g
+        for g in snapshot.fleet
+        if g.ready and not g.terminating and g.uid not in taken and _is_later(g, drain)
+    ]
+    ranked = sorted(fresh, key=lambda g: (g.created_at, g.name))
+    return ranked[order] if order < len(ranked) else None
+
+
+def _is_later(gateway: Gateway, drain: Drain) -> bool:
+    """Whether a gateway came after a drain had begun, by the API server's clock where it is known.
+
+    Creation times are whole seconds. Within the one of the youngest gateway of then, and for a
+    record of an older operator, this one's clock decides.
+    """
+    if drain.youngest_at is None or gateway.created_at == drain.youngest_at:
+        return gateway.created_at >= drain.started_at - _CUT_OFF
+    return gateway.created_at > drain.youngest_at
