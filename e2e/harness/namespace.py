@@ -43,7 +43,7 @@ class Namespace:
 
     def create(self) -> None:
         """Create it, and wait until pods can be made in it."""
-        self.kubectl("create", "namespace", self.name)
+        self.post("/api/v1/namespaces", {"metadata": {"name": self.name}})
         path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         wait_for(lambda: self.get(path), what="the default service account")
 
@@ -61,7 +61,7 @@ class Namespace:
 
     def delete(self) -> None:
         """Delete it with all that is in it; return without waiting."""
-        self.kubectl("delete", "namespace", self.name, "--wait=false")
+        self._answer("DELETE", f"/api/v1/namespaces/{self.name}")
 
     def kubectl(self, *arguments: str, manifest: str | None = None) -> str:
         """Run kubectl in this namespace and return what it prints.
