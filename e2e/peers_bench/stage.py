@@ -3,6 +3,7 @@
 The HPA controller, the node controller and the nodes' Leases have their defaults, scaled.
 """
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from clients.play import clients_for
 from clients.trace import csv_trace
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
+from harness.manifests import Manifest
 from harness.waiting import wait_for
 from peers_bench.gauges import Gauges
 from peers_bench.setting import (
@@ -84,6 +86,9 @@ def stage(folder: Path, part: Part, traces: Path, subjects: Sequence[Subject]) -
                 seconds=_UP_SECONDS,
                 what=f"{replicas} ready gateways of {place.subject.name}",
             )
+        # Not before all are ready: who waits for the others without a client shrinks.
+        for place in places:
+            place.namespace.apply(place.subject.scaler)
         yield Stage(kubeconfig=plane.kubeconfig, version=plane.version, places=tuple(places))
 
 
@@ -97,7 +102,7 @@ def first_size(part: Part, traces: Path) -> int:
 def _settled(
     stack: ExitStack, kubeconfig: Path, folder: Path, subject: Subject, replicas: int
 ) -> Place:
-    """Give a subject its nodes, its namespace, its gateways, its scaler."""
+    """Give a subject its nodes, its namespace, its gateways; nobody scales them yet."""
     nodes = loopback_node.running(
         kubeconfig,
         nodes=NODES,
@@ -112,8 +117,17 @@ def _settled(
     if subject.is_ours:
         log = folder / f"{subject.name}.log"
         stack.enter_context(OperatorProcess.running(kubeconfig, namespace.name, log))
-    namespace.apply(subject.manifests(replicas), subject.scaler)
+    namespace.apply(subject.manifests(replicas))
+    if subject.is_ours:
+        namespace.apply(_observing(subject.scaler))
     return Place(subject=subject, namespace=namespace)
+
+
+def _observing(scaler: Manifest) -> Manifest:
+    """Return an ImChatCluster that takes gateways into rotation, and scales nothing."""
+    observing = copy.deepcopy(scaler)
+    observing["spec"]["scaling"]["mode"] = "Observe"
+    return observing
 
 
 @contextmanager
