@@ -6,6 +6,7 @@ Durations are written as users of Kubernetes write them (`15m`, `1h30m`, `500ms`
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -44,6 +45,7 @@ def parsed_duration(text: str) -> timedelta:
     return total
 
 
+@lru_cache(maxsize=1024)  # the same few of the specs, several times in each decision
 def duration_text(duration: timedelta) -> str:
     """Return a duration as Go-style text, the way the API writes it: `1h30m`, `0s`."""
     rest = round(duration.total_seconds() * 1000)

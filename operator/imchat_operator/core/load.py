@@ -183,7 +183,7 @@ def highest(loads: Iterable[Load]) -> Load:
         return Unknown(why="; ".join(doubts), is_idle=all(load.is_idle for load in unknown))
     top = max(known, key=lambda load: load.percent)
     others = tuple(load for load in known if load is not top)
-    return replace(top, doubts=doubts, others=others)
+    return replace(top, doubts=doubts, others=others) if doubts or others else top
 
 
 def _measurement(snapshot: Snapshot, signal: Signal) -> Measurement:

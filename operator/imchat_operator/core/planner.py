@@ -82,12 +82,12 @@ def _decided(snapshot: Snapshot, target: Target) -> Decision:
     progress = resizing.advance(snapshot, target, going_on, facts.load, permissions.holds(facts))
     facts = replace(facts, drains=progress.drains, running=_going_on(facts, progress))
     repairs = remediation.repaired(facts)
-    facts = replace(facts, drains=repairs.drains)
+    facts = facts.after(repairs.drains)
     size = sizing.sized(facts, progress)
     how = explanation.explained(facts, size)
-    facts = replace(facts, drains=size.drains)
+    facts = facts.after(size.drains)
     shares = rebalancing.rebalanced(facts)
-    facts = replace(facts, drains=shares.drains)
+    facts = facts.after(shares.drains)
     stages = (repairs, size, shares)
     actions = (
         *(a for step in steps for a in step.actions if _concerns(a, facts.drained)),
@@ -106,10 +106,9 @@ def _decided(snapshot: Snapshot, target: Target) -> Decision:
         *upkeep.closing_notices(facts),
     )
     found = (*verdicts(facts), *upkeep.verdicts(facts), *size.verdicts, *repairs.verdicts)
-    after = _status(facts, size, slowed, progress.changed).model_copy(
-        update=upkeep.records(facts, frozenset(a for stage in stages for a in stage.held))
-    )
-    after = after.model_copy(update={**_healing_status(repairs, steps), "sizing": how})
+    held = frozenset(a for stage in stages for a in stage.held)
+    records = {**upkeep.records(facts, held), **_healing_status(repairs, steps), "sizing": how}
+    after = _status(facts, size, slowed, progress.changed).model_copy(update=records)
     status, dropped = recorded(snapshot, facts.id, after, found, notices)
     return Decision(
         id=facts.id,

@@ -1,6 +1,6 @@
 """What the stages of a decision share: the facts they read, and the part each contributes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imchat_operator.core.ailments import Treatment
 from imchat_operator.core.decision import (
@@ -65,6 +65,10 @@ class Facts:
     health: Health
     storm: Storm | None
     drains: tuple[Drain, ...]
+
+    def after(self, drains: tuple[Drain, ...]) -> "Facts":
+        """Return what the next stage sees: these are the drains that the last one left."""
+        return self if drains == self.drains else replace(self, drains=drains)
 
     @property
     def ill(self) -> tuple[Patient, ...]:

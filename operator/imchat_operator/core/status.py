@@ -5,6 +5,7 @@ Figures in messages move all the time; a status is written for them only now and
 """
 
 from datetime import datetime
+from operator import attrgetter
 
 from imchat_operator.core.decision import Dropped, Notice, Reason, Subject, Verdict
 from imchat_operator.core.outbox import Outbox, outbox
@@ -50,27 +51,38 @@ _TYPES = {
 }
 ANNOUNCED = frozenset(_TYPES)
 
+# What moves with each sample, or tells of what does.
+_MOVING = frozenset(
+    {"observed_at", "decision", "conditions", "streaks", "pending_events", "peaks", "sizing"}
+)
+_LASTING = attrgetter(*(n for n in ImChatClusterStatus.model_fields if n not in _MOVING))
+
 
 def conditions(
     before: tuple[Condition, ...], verdicts: tuple[Verdict, ...], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """Return the conditions of verdicts; the time of transition is kept where status stays."""
     known = {c.type: c for c in before}
-    result = []
-    for verdict in verdicts:
-        old = known.get(verdict.type)
-        same = old is not None and old.status == verdict.status
-        result.append(
-            Condition(
-                type=verdict.type,
-                status=verdict.status,
-                reason=verdict.reason,
-                message=verdict.message[:1024],
-                last_transition_time=old.last_transition_time if old and same else now,
-                observed_generation=generation,
-            )
-        )
-    return tuple(result)
+    return tuple(_condition(v, known.get(v.type), generation, now) for v in verdicts)
+
+
+def _condition(
+    verdict: Verdict, before: Condition | None, generation: int, now: datetime
+) -> Condition:
+    message, since = verdict.message[:1024], now
+    if before is not None and before.status == verdict.status:
+        since = before.last_transition_time
+        told = (before.reason, before.message, before.observed_generation)
+        if told == (verdict.reason, message, generation):
+            return before
+    return Condition(
+        type=verdict.type,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=message,
+        last_transition_time=since,
+        observed_generation=generation,
+    )
 
 
 def announcements(
@@ -80,11 +92,11 @@ def announcements(
     known = {c.type: c.reason for c in before}
     notices = []
     for condition in after:
-        if condition.type == "Healing":
-            continue  # what it holds is told by RemediationBlocked, what it does by its own Events
         old = known.get(condition.type)
+        if condition.type == "Healing" or old == condition.reason:
+            continue  # what Healing holds is told by RemediationBlocked, what it does by Events
         type_, also_first = _TYPES.get(Reason(condition.reason), ("", False))
-        if old == condition.reason or not type_ or (old is None and not also_first):
+        if not type_ or (old is None and not also_first):
             continue
         if condition.reason == Reason.CAPACITY_SUFFICIENT and old != Reason.CAPACITY_PRESSURE:
             continue
@@ -145,17 +157,7 @@ def worth_writing(snapshot: Snapshot, after: ImChatClusterStatus) -> ImChatClust
 
 def _lasting(status: ImChatClusterStatus) -> tuple[object, ...]:
     return (
-        status.model_copy(
-            update={
-                "observed_at": None,
-                "decision": "",
-                "conditions": (),
-                "streaks": (),
-                "pending_events": (),
-                "peaks": (),
-                "sizing": None,
-            }
-        ),
+        _LASTING(status),
         tuple((o.direction, o.reason) for o in _obstacles(status)),
         tuple((c.type, c.status, c.reason, c.observed_generation) for c in status.conditions),
         tuple((s.rule, s.since) for s in status.streaks),
