@@ -111,9 +111,7 @@ async def test_a_sample_has_what_every_gateway_says() -> None:
     [
         pytest.param(_LONG, AB, AB, set(), id="a young sample is used again"),
         pytest.param(_NOW, AB, AB, {"uid-a", "uid-b"}, id="an old one is not"),
-        pytest.param(
-            _LONG, AB - {"uid-b"}, AB, {"uid-a", "uid-b"}, id="nor one from before it was ready"
-        ),
+        pytest.param(_LONG, AB - {"uid-b"}, AB, {"uid-b"}, id="nor of one that was not ready yet"),
         pytest.param(_LONG, AB, AB - {"uid-b"}, set(), id="one that is no longer ready is covered"),
     ],
 )
@@ -129,14 +127,25 @@ async def test_gateways_are_asked_again_only_when_that_tells_more(
         assert (after is before) == (not asked_again)
 
 
-async def test_a_new_gateway_makes_a_sample_too_old_and_a_gone_one_does_not() -> None:
+async def test_a_new_gateway_is_asked_alone_and_a_gone_one_changes_nothing() -> None:
     fleet = Fleet()
     async with sampled(fleet, "uid-a", "uid-b") as (source, where):
         only_a = {"uid-a": where["uid-a"]}
-        await source.sample(PODS, only_a, frozenset(), _LONG)
+        first = await source.sample(PODS, only_a, frozenset(), _LONG)
+        fleet.figures = fleet.figures.replace("300", "700")
         grown = await source.sample(PODS, where, frozenset(), _LONG)
-        assert sorted(fleet.asked) == ["uid-a", "uid-a", "uid-b"]
+        assert fleet.asked == ["uid-a", "uid-b"]
+        assert plain(grown) == {"uid-a": (300, 1000), "uid-b": (700, 1000)}
+        assert first.at == grown.at == grown.times["uid-a"] < grown.times["uid-b"]
         assert await source.sample(PODS, only_a, frozenset(), _LONG) is grown
+
+
+async def test_what_is_gone_by_the_time_that_another_comes_is_no_part_of_the_sample() -> None:
+    async with sampled(Fleet(), "uid-a", "uid-b") as (source, where):
+        only_a, only_b = ({uid: where[uid]} for uid in ("uid-a", "uid-b"))
+        await source.sample(PODS, only_a, frozenset({"uid-a"}), _LONG)
+        later = await source.sample(PODS, only_b, frozenset({"uid-b"}), _LONG)
+        assert (*later.readings, *later.values, *later.times, *later.ready) == ("uid-b",) * 4
 
 
 async def test_all_gateways_are_asked_before_any_has_answered() -> None:
@@ -259,3 +268,17 @@ async def test_own_metrics_are_measured_once_for_each_sample() -> None:
     assert isinstance(disk, Measured)
     assert [(f.uid, f.value, f.at) for f in disk.figures] == [("uid-a", 7, first.at)]
     assert measured.at == first.at
+
+
+async def test_own_metrics_of_a_gateway_that_came_later_count_at_once() -> None:
+    gateways = (pod("a"), pod("b"))
+    question = asked("Pods", DISK, gateways=gateways, interval="1h")
+    fleet = Fleet()
+    fleet.figures += "disk_bytes 7\n"
+    async with sampled(fleet, "uid-a", "uid-b") as (source, where):
+        first = await source.sample(question, {"uid-a": where["uid-a"]}, frozenset(), _LONG)
+        await source.measured(question, 1, first)
+        grown = await source.sample(question, where, frozenset(), _LONG)
+        (disk,) = (await source.measured(question, 1, grown)).found
+    assert isinstance(disk, Measured)
+    assert [(f.uid, f.at) for f in disk.figures] == [*grown.times.items()]

@@ -107,7 +107,7 @@ def test_a_node_leaves_by_every_taint_that_says_so(key: str) -> None:
 def sample(**readings: Reading) -> Sample:
     """Return what gateways `a`, `b`... said."""
     by_uid = {f"uid-{name}": reading for name, reading in readings.items()}
-    return Sample(at=NOON, readings=by_uid, values={}, ready=frozenset())
+    return Sample(at=NOON, readings=by_uid, values={}, times={}, ready=frozenset())
 
 
 A, B = pod("a"), pod("b")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from kubernetes.aio import client
-from tests.core.fleet import NOON
 from tests.shell.pods import asked, pod
 from tests.shell.serving import served, vector
 
@@ -96,7 +95,7 @@ async def signals_of(server: Server) -> AsyncIterator[Signals]:
 
 async def measured(question: Asked, server: Server) -> tuple[Measurement, ...]:
     async with signals_of(server) as signals:
-        return await signals.measured(question, {}, NOON)
+        return await signals.measured(question, {}, {})
 
 
 def figures(found: Measurement) -> dict[str, tuple[float, float]]:

@@ -38,7 +38,7 @@ async def measured(question: Asked, scrapes: Scrapes) -> tuple[Measurement, ...]
     ):
         signals = Signals(api, prometheus)
         for seconds, scraped in scrapes:
-            found = await signals.measured(question, scraped, at(seconds))
+            found = await signals.measured(question, scraped, dict.fromkeys(scraped, at(seconds)))
     return found
 
 

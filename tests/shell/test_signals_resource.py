@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from kubernetes.aio import client
-from tests.core.fleet import NOON, at
+from tests.core.fleet import at
 from tests.shell.pods import asked, pod
 from tests.shell.serving import Answer, body, served, text
 
@@ -28,7 +28,7 @@ async def measured(question: Asked, answer: Answer) -> tuple[Measurement, ...]:
 async def measured_at(port: int, question: Asked) -> tuple[Measurement, ...]:
     configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
     async with Api.session(configuration) as api, Prometheus({}) as prometheus:
-        return await Signals(api, prometheus).measured(question, {}, NOON)
+        return await Signals(api, prometheus).measured(question, {}, {})
 
 
 def item(name: str, *usages: dict[str, str], seconds: int = 0) -> dict[str, Any]:

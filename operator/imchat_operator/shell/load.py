@@ -1,8 +1,9 @@
 """Samples of one cluster's load: what each gateway says, and what the metric source says of them.
 
 A sample is taken again only when it is older than asked for, so that a pass caused by something
-else costs nobody anything. Gateways are asked at the same time, many at once: a slow one delays
-nobody, and each has all its time from when it is asked.
+else costs nobody anything; a gateway that is new in the fleet is asked at once, and alone. Gateways
+are asked at the same time, many at once: a slow one delays nobody, and each has all its time from
+when it is asked.
 """
 
 import asyncio
@@ -33,20 +34,46 @@ _LEAST_ERRORS = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the gateways said, by pod uid, when they were asked, and which were ready then."""
+    """What the gateways said, by pod uid, when they were asked, and which were ready then.
+
+    Attributes:
+        at: when it was begun; those that came later were asked later.
+        times: when each was asked.
+    """
 
     at: datetime
     readings: Mapping[str, Reading]
     values: Mapping[str, Mapping[str, float]]
+    times: Mapping[str, datetime]
     ready: frozenset[str]
 
     def reading(self, uid: str) -> Reading:
         """Return a gateway's reading; one that came up since has not been asked."""
         return self.readings.get(uid, NotAsked())
 
-    def covers(self, addresses: Mapping[str, Address], ready: frozenset[str]) -> bool:
-        """Return whether all these were asked, those that are ready when they already were."""
-        return addresses.keys() <= self.readings.keys() and ready <= self.ready
+    def covers(self, uid: str, ready: frozenset[str]) -> bool:
+        """Return whether a gateway was asked, and one that is ready when it already was."""
+        return uid in self.readings and (uid not in ready or uid in self.ready)
+
+    def of(self, uids: frozenset[str]) -> "Sample":
+        """Return what these said of it."""
+        return replace(
+            self,
+            readings={u: r for u, r in self.readings.items() if u in uids},
+            values={u: v for u, v in self.values.items() if u in uids},
+            times={u: t for u, t in self.times.items() if u in uids},
+            ready=self.ready & uids,
+        )
+
+    def with_later(self, later: "Sample") -> "Sample":
+        """Return this sample with what some said later, in the place of what they said before."""
+        return replace(
+            self,
+            readings={**self.readings, **later.readings},
+            values={**self.values, **later.values},
+            times={**self.times, **later.times},
+            ready=self.ready | later.ready,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +102,7 @@ class LoadSource:
         self._traffic = Rates()
         self._errors = Rates()
         self._latest: Sample | None = None
-        self._measured: tuple[int, Measurements] | None = None
+        self._measured: tuple[int, Sample, Measurements] | None = None
         self._last_connections: dict[str, int] = {}
         self._last_answers: dict[str, datetime] = {}
 
@@ -88,8 +115,9 @@ class LoadSource:
     ) -> Sample:
         """Return readings of all gateways that are not older than `longest`.
 
-        A gateway that came up, or became ready, after the latest sample makes that one too old:
-        what it said while it was starting tells nothing about the fleet.
+        A gateway that came up, or became ready, after the latest sample is asked (again): what it
+        said while it was starting tells nothing about the fleet. The others are not, or a fleet
+        that grows or is rolled out would be asked as a whole for each of its new gateways.
 
         Args:
             asked: what to read, and how long to wait for it.
@@ -100,8 +128,23 @@ class LoadSource:
         now, latest = self._now(), self._latest
         # After a clock was set back, a sample of the future is not reused until then.
         is_recent = latest is not None and timedelta() <= now - latest.at < longest
-        if latest is not None and is_recent and latest.covers(addresses, ready):
+        if latest is None or not is_recent:
+            self._latest = await self._asked(asked, addresses, ready, now)
+        elif new := {u: a for u, a in addresses.items() if not latest.covers(u, ready)}:
+            later = await self._asked(asked, new, ready & new.keys(), now)
+            self._latest = latest.of(frozenset(addresses)).with_later(later)
+        else:
             return latest
+        self._forget_all_but(frozenset(addresses))
+        return self._latest
+
+    async def _asked(
+        self,
+        asked: Asked,
+        addresses: Mapping[str, Address],
+        ready: frozenset[str],
+        now: datetime,
+    ) -> Sample:
         zombie = asked.spec.healing.zombie
         signals = wanted_metrics(asked.spec.scaling.signals, asked.metrics.source)
         more = signals | frozenset(filter(None, (zombie.messages, zombie.errors)))
@@ -109,16 +152,15 @@ class LoadSource:
             *(self._gateways.scrape(a, asked.metrics, more) for a in addresses.values())
         )
         by_uid = dict(zip(addresses, scrapes, strict=True))
-        self._latest = Sample(
+        return Sample(
             at=now,
             readings={
                 uid: self._remembered(uid, scrape, zombie, now) for uid, scrape in by_uid.items()
             },
             values={uid: scrape.values for uid, scrape in by_uid.items()},
+            times=dict.fromkeys(by_uid, now),
             ready=ready,
         )
-        self._forget_all_but(frozenset(addresses))
-        return self._latest
 
     async def measured(self, asked: Asked, generation: int, sample: Sample) -> Measurements:
         """Return the signals that the readings do not tell; asked for once an interval.
@@ -131,13 +173,13 @@ class LoadSource:
         is_own = asked.metrics.source is MetricsSource.PODS
         now = sample.at if is_own else self._now()
         if self._measured is not None and self._measured[0] == generation:
-            latest = self._measured[1]
-            longest = timedelta() if is_own else asked.metrics.interval * 0.9
-            if now == latest.at or timedelta() <= now - latest.at < longest:
+            _, source, latest = self._measured
+            is_recent = timedelta() <= now - latest.at < asked.metrics.interval * 0.9
+            if sample is source if is_own else is_recent:
                 return latest
-        found = await self._signals.measured(asked, sample.values, sample.at)
+        found = await self._signals.measured(asked, sample.values, sample.times)
         measurements = Measurements(at=now, found=found)
-        self._measured = (generation, measurements)
+        self._measured = (generation, sample, measurements)
         return measurements
 
     def _remembered(self, uid: str, scrape: Scrape, zombie: Zombie, at: datetime) -> Reading:

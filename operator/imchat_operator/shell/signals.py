@@ -100,14 +100,17 @@ class Signals:
         self._rates = Rates()
 
     async def measured(
-        self, asked: Asked, scraped: Mapping[str, Mapping[str, float]], at: datetime
+        self,
+        asked: Asked,
+        scraped: Mapping[str, Mapping[str, float]],
+        times: Mapping[str, datetime],
     ) -> tuple[Measurement, ...]:
         """Return what the source tells of every signal that the readings do not tell.
 
         Args:
             asked: whose signals.
             scraped: values of the gateways' own metrics, by pod uid and name.
-            at: when they were scraped.
+            times: when each of them was scraped, by pod uid.
         """
         match asked.metrics.source:
             case MetricsSource.PODS:
@@ -115,7 +118,7 @@ class Signals:
                     s for s in asked.spec.scaling.signals if s.type is not SignalType.CONNECTIONS
                 ]
                 self._rates.forget_all_but(frozenset(scraped))
-                return tuple(self._own(asked, s, scraped, at) for s in own)
+                return tuple(self._own(asked, s, scraped, times) for s in own)
             case MetricsSource.PROMETHEUS:
                 found = (self._queried(asked, s) for s in asked.spec.scaling.signals)
                 return tuple(await asyncio.gather(*found))
@@ -123,7 +126,11 @@ class Signals:
                 return await self._by_usage(asked)
 
     def _own(
-        self, asked: Asked, signal: Signal, scraped: Mapping[str, Mapping[str, float]], at: datetime
+        self,
+        asked: Asked,
+        signal: Signal,
+        scraped: Mapping[str, Mapping[str, float]],
+        times: Mapping[str, datetime],
     ) -> Measurement:
         name = own_metric(signal)
         values: dict[str, float] = {}
@@ -131,14 +138,15 @@ class Signals:
             value = scraped.get(pod.uid, {}).get(name)
             if value is not None and name.endswith(_COUNTER):
                 least = asked.metrics.interval / 2
-                value = self._rates.rate(pod.uid, name, value, at, least=least)
+                value = self._rates.rate(pod.uid, name, value, times[pod.uid], least=least)
             if value is not None and math.isfinite(value) and value >= 0:
                 values[pod.name] = value
         if not values:
             what = f"a rate of {name} yet" if name.endswith(_COUNTER) else name
             why = f"no gateway tells {what}"
             return Unmeasured(signal=signal_name(signal), why=why)
-        return _measurement(asked, signal, values, dict.fromkeys(values, at))
+        at = {pod.name: times[pod.uid] for pod in asked.pods if pod.name in values}
+        return _measurement(asked, signal, values, at)
 
     async def _queried(self, asked: Asked, signal: Signal) -> Measurement:
         if not asked.pods:
