@@ -1,6 +1,7 @@
 """`python -m imchat_operator`: settings, the election, the API session, the supervisor, kopf."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -142,6 +143,17 @@ async def _until_told(settings: Settings) -> int:
         return 0
 
 
+def _spare_the_collector() -> None:
+    """Have Python look for cycles of garbage less often, and not in what was imported.
+
+    A pass makes hundreds of small objects and drops them, hardly any of them in a cycle. By
+    default the collector takes a fifth of the time of a decision.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+
+
 def main() -> int:
     """Run the operator until it is told to stop; return the exit code.
 
@@ -155,6 +167,7 @@ def main() -> int:
         return 2
     logs.configure(settings.log_format)
     telemetry.tell_build()
+    _spare_the_collector()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.address)
     try:

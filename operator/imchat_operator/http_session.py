@@ -1,7 +1,7 @@
 """HTTP to those who may be broken, or hostile: what is read of an answer is bounded.
 
-No proxy of the environment is used, and each request has a connection of its own: a kept one may
-be closed at the other end just as it is used again.
+No proxy of the environment is used and no cookie is kept. Each request has a connection of its own:
+a kept one may be closed at the other end just as it is used again.
 """
 
 from types import TracebackType
@@ -24,7 +24,8 @@ class HttpSession:
             limit: connections at a time, 0 for any number; further requests wait.
         """
         connector = aiohttp.TCPConnector(limit=limit, force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+        jar = aiohttp.DummyCookieJar()
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self

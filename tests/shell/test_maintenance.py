@@ -103,6 +103,20 @@ async def test_a_window_that_goes_while_it_is_written_does_not_come_back() -> No
         assert [w.name for w in windows.of("chat")] == ["second"]
 
 
+async def test_a_version_of_a_window_is_read_once_and_a_newer_one_anew() -> None:
+    async with _kept(lambda *_: None) as (windows, written):
+        windows.changed(_window("first"))
+        await _until(lambda: written[:1] == ["first"])
+        (before,) = windows.of("chat")
+        assert windows.of("chat")[0] is before
+        newer = {**_window("first"), "spec": {"schedules": [_LASTING]}}
+        newer["metadata"] = {**newer["metadata"], "resourceVersion": "2", "generation": 2}
+        windows.changed(newer)
+        (after,) = windows.of("chat")
+        assert (before.generation, after.generation) == (1, 2)
+        assert before.spec != after.spec
+
+
 async def test_an_event_that_could_not_be_posted_comes_first_again_under_the_same_name() -> None:
     tries: list[tuple[str, str]] = []
 

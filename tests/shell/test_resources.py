@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus
-from imchat_operator.shell.resources import epoch_of, history_of, lost, refusal
+from imchat_operator.shell.resources import epoch_of, history_of, lost, refusal, slim
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,15 @@ from imchat_operator.shell.resources import epoch_of, history_of, lost, refusal
 )
 def test_which_leader_wrote_a_status(status: Any, expected: int) -> None:
     assert epoch_of({"status": status}) == expected
+
+
+def test_who_set_which_field_is_not_kept_and_all_else_is() -> None:
+    kept = {"metadata": {"name": "chat", "finalizers": []}, "spec": {"a": 1}, "status": {}}
+    owned = {"name": "chat", "finalizers": [], "managedFields": [{"manager": "kubectl"}]}
+    read = {**kept, "metadata": owned}
+    assert slim(read) == kept
+    assert slim(kept) == kept
+    assert "managedFields" in read["metadata"], "what others hold stays as it is"
 
 
 def refused(spec: Any) -> str:

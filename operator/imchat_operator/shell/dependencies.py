@@ -114,6 +114,8 @@ class Dependencies:
         They are asked side by side, and only if the latest answers are too old or of another
         declaration. A probe that fails is a state, never an error.
         """
+        if not declared:
+            return ()
         now, latest = time.monotonic(), self._latest
         is_recent = latest is not None and now - latest.at < longest.total_seconds()
         if latest is not None and is_recent and latest.declared == declared:

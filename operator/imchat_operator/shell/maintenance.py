@@ -58,13 +58,23 @@ class Windows:
         self._clusters = clusters
         self._recorders: dict[str, Recorder] = {}
         self._bodies: dict[str, Json] = {}
+        self._read: dict[str, tuple[Json, Window | None]] = {}
         self._wake = asyncio.Event()
         self.listed = asyncio.Event()
 
     def of(self, namespace: str) -> tuple[Window, ...]:
         """Return the windows of a namespace; one that can't be read holds nothing."""
         bodies = [b for b in self._bodies.values() if b["metadata"]["namespace"] == namespace]
-        return tuple(found for body in bodies if (found := _read(body)) is not None)
+        return tuple(found for body in bodies if (found := self._window(body)) is not None)
+
+    def _window(self, body: Json) -> Window | None:
+        """Return a window as the core sees it: each version is read once, not by each cluster."""
+        uid = body["metadata"]["uid"]
+        seen, found = self._read.get(uid, (None, None))
+        if seen is not body:
+            found = _read(body)
+            self._read[uid] = (body, found)
+        return found
 
     def changed(self, body: Json) -> None:
         """Take over a window, new or changed."""
@@ -80,6 +90,7 @@ class Windows:
     def gone(self, uid: str) -> None:
         """Forget a window."""
         body = self._bodies.pop(uid, None)
+        self._read.pop(uid, None)
         self._recorders.pop(uid, None)
         GAUGES.forget(uid)
         if body is not None:

@@ -43,6 +43,7 @@ from imchat_operator.shell.resources import (
     history_of,
     lost,
     refusal,
+    slim,
 )
 from imchat_operator.shell.wake import Wake
 
@@ -77,7 +78,7 @@ class ClusterLoop:
         self._health = health
         self._windows = windows
         self._claims = caches.claims
-        self._body = body
+        self._body = slim(body)
         self._namespace: str = body["metadata"]["namespace"]
         self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
         self._wake = Wake()
@@ -102,7 +103,7 @@ class ClusterLoop:
         if int(new["resourceVersion"]) <= int(old["resourceVersion"]):
             return
         asked = ("generation", "labels", "annotations", "deletionTimestamp")
-        self._body = body
+        self._body = slim(body)
         if any(old.get(key) != new.get(key) for key in asked):
             self._wake.set()
 
@@ -181,7 +182,7 @@ class ClusterLoop:
             return self._failed(error)
         if body["metadata"]["uid"] != self._body["metadata"]["uid"]:
             return None  # another object of the same name, which has a loop of its own
-        self._body = body
+        self._body = slim(body)
         return 0.0
 
     async def _pass(self) -> Decision:
@@ -207,14 +208,15 @@ class ClusterLoop:
         if is_held and not is_leaving:
             body = await self._with_finalizer(body, present=True)
         with telemetry.stage("record"):
-            body = await self._recorded(body, decision, observation.snapshot.history)
+            stored = await self._recorded(body, decision, observation.snapshot.history)
         self._clock.reckoned()
         self._counts.decided(decision)
-        self._count(snapshot, history_of(body))
+        is_written = stored is not body
+        self._count(snapshot, history_of(stored) if is_written else observation.snapshot.history)
         with telemetry.stage("act"):
             self._outcomes = await self._acted(decision, snapshot, observation)
         if not is_held:
-            await self._with_finalizer(body, present=False)
+            await self._with_finalizer(stored, present=False)
         GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
         return decision
 
@@ -270,9 +272,8 @@ class ClusterLoop:
         if set(after) == set(before):
             return body
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
-        self._body = await self._api.request(
-            "PATCH", self._path, body=patch, content_type=MERGE_PATCH
-        )
+        patched = await self._api.request("PATCH", self._path, body=patch, content_type=MERGE_PATCH)
+        self._body = slim(patched)
         return self._body
 
     def _whole(self, sent: Json, stored: Json) -> Json:
@@ -298,7 +299,7 @@ class ClusterLoop:
         if status != history:
             full = {**body, "status": status.to_json(sparse=True)}
             stored = await self._api.request("PUT", f"{self._path}/status", body=full)
-            body = self._body = self._whole(full["status"], stored)
+            body = self._body = self._whole(full["status"], slim(stored))
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
         await self._events.post(status.pending_events)
