@@ -26,7 +26,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 # A watched stream is silent for a minute at most: the API server sends bookmarks.
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)
-_CALL_TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
+_CALL_SECONDS = 10.0
 
 Json = dict[str, Any]
 
@@ -45,10 +45,11 @@ TRANSIENT = (ApiError, aiohttp.ClientError, TimeoutError)
 
 
 class Api:
-    """One connection pool to one API server."""
+    """One connection pool to one API server, which has so many seconds for each call."""
 
-    def __init__(self, api_client: client.ApiClient) -> None:
+    def __init__(self, api_client: client.ApiClient, seconds: float = _CALL_SECONDS) -> None:
         self._client = api_client
+        self._limit = aiohttp.ClientTimeout(total=seconds, sock_connect=seconds / 2)
 
     async def get(self, path: str, **query: str | int) -> Json:
         """The object or list at `path`."""
@@ -85,7 +86,7 @@ class Api:
         content_type: str = JSON,
     ) -> Json:
         response = await self._send(
-            method, path, query=query, body=body, content_type=content_type, timeout=_CALL_TIMEOUT
+            method, path, query=query, body=body, content_type=content_type, timeout=self._limit
         )
         async with response:
             data = await response.read()
@@ -120,8 +121,10 @@ class Api:
 
 
 @asynccontextmanager
-async def connected(kubeconfig: Path, scratch: Path | None = None) -> AsyncIterator[Api]:
-    """An `Api` for the kubeconfig's current context.
+async def connected(
+    kubeconfig: Path, scratch: Path | None = None, *, seconds: float = _CALL_SECONDS
+) -> AsyncIterator[Api]:
+    """An `Api` for the kubeconfig's current context, with so many seconds for each call.
 
     The client writes keys that the kubeconfig carries inline to files in `scratch` (default: the
     system's temporary folder).
@@ -136,7 +139,7 @@ async def connected(kubeconfig: Path, scratch: Path | None = None) -> AsyncItera
     )
     async with client.ApiClient(settings) as api_client:
         api_client.user_agent = "loopback-node"
-        yield Api(api_client)
+        yield Api(api_client, seconds)
 
 
 def _error(code: int, data: bytes) -> ApiError:

@@ -19,6 +19,8 @@ USER: Final = f"system:serviceaccount:{fleet.NAMESPACE}:imchat-operator"
 _NODES: Final = 10
 _POLL_SECONDS: Final = 0.05
 _START_SECONDS: Final = 300.0
+_CALL_SECONDS: Final = 120.0
+"""An API server that is kept busy by thousands of pods answers late."""
 # Making the fleets is not what is measured.
 _FLAGS: Final = {
     "kube-controller-manager": (
@@ -79,7 +81,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         Namespace(kubeconfig=plane.kubeconfig, name=fleet.NAMESPACE).create()
         assert plane.audit_log is not None, "the control plane has no audit log"
         async with (
-            connected(plane.kubeconfig) as api,
+            connected(plane.kubeconfig, seconds=_CALL_SECONDS) as api,
             answering() as gateways,
             kwok.nodes(api, plane.kubeconfig, folder, fleet.node_names(_NODES)),
         ):
