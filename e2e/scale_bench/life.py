@@ -66,6 +66,10 @@ async def lived(
         found["memory-steady"], found["memory-peak"] = after.resident, after.peak
         if is_stepped:
             found.update(await stepped(stage, wanted, USER, "sweep"))
+            # In the midst of it: there is more to end than at rest.
+            began = time.monotonic()
+            await asyncio.to_thread(process.stop)
+            found["end"] = time.monotonic() - began
     return [Figure(name=n, size=size, values=(v,)) for n, v in found.items()]
 
 

@@ -58,6 +58,12 @@ ROWS: Final[dict[str, Row]] = {
     "cold-start": Row(
         title="restart to the first sample of every gateway", of="clusters", unit="s", goal="3"
     ),
+    "end": Row(
+        title="SIGTERM while the load of all has just risen, to the end of the process",
+        of="clusters",
+        unit="s",
+        goal="15",
+    ),
     "memory-steady": Row(title="memory, steady", of="clusters", unit="MiB"),
     "memory-peak": Row(title="memory, peak", of="clusters", unit="MiB"),
     "rest-requests": Row(

@@ -29,7 +29,7 @@ def test_which_leader_wrote_a_status(status: Any, expected: int) -> None:
 def test_who_set_which_field_is_not_kept_and_all_else_is() -> None:
     kept = {"metadata": {"name": "chat", "finalizers": []}, "spec": {"a": 1}, "status": {}}
     owned = {"name": "chat", "finalizers": [], "managedFields": [{"manager": "kubectl"}]}
-    read = {**kept, "metadata": owned}
+    read: dict[str, Any] = {**kept, "metadata": owned}
     assert slim(read) == kept
     assert slim(kept) == kept
     assert "managedFields" in read["metadata"], "what others hold stays as it is"

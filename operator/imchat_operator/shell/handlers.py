@@ -3,6 +3,7 @@
 Plain event handlers: no finalizer, no annotation, no state of kopf's on any object.
 """
 
+import asyncio
 from typing import Any
 
 import kopf
@@ -27,8 +28,14 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 @kopf.on.cleanup(registry=REGISTRY)
 async def finish(memo: Supervisor, **_: Any) -> None:
-    """End our own tasks first: kopf waits 5 s for what it does not know."""
+    """End our own tasks first: kopf waits 5 s for what it does not know.
+
+    That is also so of its own waiters where a watch was stopped while it handed something over.
+    """
     await memo.close()
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("pause-waiter"):
+            task.cancel()
 
 
 @kopf.on.login(registry=REGISTRY)

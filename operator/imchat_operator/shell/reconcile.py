@@ -132,17 +132,18 @@ class ClusterLoop:
                 await self._wake.wait(pause)
                 await asyncio.sleep(min(_SHORTEST_PAUSE, pause))
                 self._wake.answered()
-        except asyncio.CancelledError:
-            self._forget()
-            raise
-        else:
-            self._forget()
+            self.forget()
         finally:
             self._health.over(self._loop)
             await self._observer.close()
 
-    def _forget(self) -> None:
-        """Show this cluster no more; one whose loop broke stays, as one without new passes."""
+    def forget(self) -> None:
+        """Show this cluster no more, since it is gone.
+
+        One whose loop broke stays, as one without new passes. At the end of the process nothing is
+        forgotten: to find the series of each among those of a thousand would take longer than
+        there is.
+        """
         self._wake.dropped()
         self._counts.forget()
         GAUGES.forget(self.cluster.uid)

@@ -96,8 +96,9 @@ class Supervisor:
     def cluster_gone(self, uid: str) -> None:
         """End a cluster's loop: nothing was being drained, or its finalizer would keep it."""
         if uid in self._loops:
-            _, _, task = self._loops.pop(uid)
+            _, loop, task = self._loops.pop(uid)
             task.cancel()
+            loop.forget()
             self._tasks.add(task)
             self._wake(self._claims.gone(uid))
 
