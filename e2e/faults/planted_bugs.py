@@ -21,11 +21,11 @@ BUGS: tuple[Bug, ...] = (
         name="acts before it records",
         file="shell/reconcile.py",
         old="""        with telemetry.stage("record"):
-            body = await self._recorded(body, decision, observation.snapshot.history)
+            stored = await self._recorded(body, decision, observation.snapshot.history)
 """,
         new="""        self._outcomes = await self._acted(decision, snapshot, observation)
         with telemetry.stage("record"):
-            body = await self._recorded(body, decision, observation.snapshot.history)
+            stored = await self._recorded(body, decision, observation.snapshot.history)
 """,
         plans=("scale-up",),
     ),
@@ -46,7 +46,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="judges the old object again after a conflict",
         file="shell/reconcile.py",
-        old="        self._body = body\n        return 0.0\n",
+        old="        self._body = slim(body)\n        return 0.0\n",
         new="        return 0.0\n",
         plans=("heal touched@2",),
     ),
@@ -67,7 +67,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="keeps its finalizer",
         file="shell/reconcile.py",
-        old="        if not is_held:\n            await self._with_finalizer(body, present=False)\n"
+        old="        if not is_held:\n            await self._with_finalizer(stored, present=False)\n"
         "        GAUGES",
         new="        GAUGES",
         plans=("delete",),
