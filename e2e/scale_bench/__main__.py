@@ -19,7 +19,7 @@ from typing import Any, Final
 from controlplane.versions import KUBERNETES, KWOK
 from harness.benchmark import INTERRUPTED, context, save, say
 from loopback_node.api import ApiError
-from scale_bench import autoscalers, fleet, ills, life, pods
+from scale_bench import autoscalers, fleet, ills, life, pods, turnover
 from scale_bench.decisions import decided
 from scale_bench.figures import Figure, Results, as_json, kept, together
 from scale_bench.stage import stage
@@ -57,11 +57,26 @@ async def _ills(options: Options) -> AsyncIterator[list[Figure]]:
             yield found
 
 
+async def _generations(options: Options) -> AsyncIterator[list[Figure]]:
+    async with stage(_folder()) as made:
+        async for found in turnover.generations(made, options.generations):
+            yield found
+
+
+async def _quiet(options: Options) -> AsyncIterator[list[Figure]]:
+    """Few clusters for a long time."""
+    async with stage(_folder()) as made:
+        async for found in life.quiet(made, options.quiet):
+            yield found
+
+
 PARTS: Final[dict[str, Part]] = {
     "decisions": _decisions,
     "clusters": _clusters,
     "pods": _pods,
     "ills": _ills,
+    "quiet": _quiet,
+    "generations": _generations,
 }
 
 
@@ -131,6 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--pods", type=int, nargs="+", default=[100, 1000, 5000], help="numbers of watched pods")
     add("--strangers", type=int, default=5000, help="pods that belong to no fleet")
     add("--ills", type=int, default=100, help="clusters of which one gateway each is ill")
+    add("--quiet", type=float, default=600.0, help="seconds for which 100 clusters rest")
+    add("--generations", type=int, default=20_000, help="pods that come and go")
     add("--rest", type=float, default=60.0, help="seconds that are looked at while all is quiet")
     add("-o", "--output", type=Path, metavar="FILE", help="the results as JSON; added to")
     return parser

@@ -33,6 +33,27 @@ async def clusters(stage: Stage, sizes: list[int], rest: float) -> AsyncIterator
         known = wanted
 
 
+async def quiet(stage: Stage, rest: float) -> AsyncIterator[list[Figure]]:
+    """Yield what 100 clusters ask for in a time that is long enough for watches to end."""
+    wanted, shape = fleet.names(100), stage.shape()
+    await fleet.make_deployments(stage.api, wanted, shape)
+    await fleet.until_ready(stage.api, len(wanted) * shape.gateways)
+    await fleet.make_clusters(stage.api, wanted, shape)
+    stage.gateways.load(dict.fromkeys(wanted, _USUAL))
+    async with stage.operator("quiet"):
+        await stage.until_asked(wanted, shape.gateways)
+        await asyncio.sleep(_SETTLING_SECONDS)
+        stage.audit.skip()
+        await asyncio.sleep(rest)
+        requests = list(stage.audit.read(USER))
+    _tell(Counter((r.verb, r.resource, r.code) for r in requests))
+    found = {
+        "quiet-requests": len(requests) / rest,
+        "quiet-writes": float(sum(r.is_write for r in requests)),
+    }
+    yield [Figure(name=n, size=len(wanted), values=(v,)) for n, v in found.items()]
+
+
 async def lived(
     stage: Stage, wanted: list[str], gateways: int, rest: float, *, is_stepped: bool
 ) -> list[Figure]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from loopback_node.api import Json
-from scale_bench import fleet
+from scale_bench import fleet, turnover
 from scale_bench.figures import Figure
 from scale_bench.stage import Stage, usage
 
@@ -26,7 +26,7 @@ async def watched(stage: Stage, sizes: list[int]) -> AsyncIterator[list[Figure]]
         await fleet.resize(stage.api, wanted, each)
         await fleet.until_ready(stage.api, len(wanted) * each)
         await fleet.make_clusters(stage.api, wanted, shape)
-        yield await _lived(stage, wanted, each, "pods")
+        yield await _lived(stage, wanted, each, "pods", is_changed=True)
         if size != max(sizes):
             await fleet.delete_clusters(stage.api)
 
@@ -47,7 +47,9 @@ async def unrelated(stage: Stage, count: int) -> list[Figure]:
     ]
 
 
-async def _lived(stage: Stage, wanted: list[str], each: int, name: str) -> list[Figure]:
+async def _lived(
+    stage: Stage, wanted: list[str], each: int, name: str, *, is_changed: bool = False
+) -> list[Figure]:
     stage.gateways.load(dict.fromkeys(wanted, stage.gateways.usual))
     began = time.monotonic()
     async with stage.operator(f"{name}-{each}") as process:
@@ -55,13 +57,20 @@ async def _lived(stage: Stage, wanted: list[str], each: int, name: str) -> list[
         started = time.monotonic() - began
         await asyncio.sleep(_SETTLING_SECONDS)
         used = usage(process)
+        names = [pod["metadata"]["name"] async for pod in fleet.pods(stage.api) if _is_ours(pod)]
+        changes = await turnover.changed(stage, names, process.metrics) if is_changed else {}
     found = {
         f"{name}-cold-start": started,
         f"{name}-memory-steady": used.resident,
         f"{name}-memory-peak": used.peak,
+        **changes,
     }
     size = len(wanted) * each
     return [Figure(name=n, size=size, values=(v,)) for n, v in found.items()]
+
+
+def _is_ours(pod: Json) -> bool:
+    return "bench" in pod["metadata"]["labels"]
 
 
 def _stranger(number: int) -> Json:

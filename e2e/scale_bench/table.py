@@ -80,6 +80,14 @@ ROWS: Final[dict[str, Row]] = {
         unit="s",
         goal="3",
     ),
+    "pods-changes": Row(title="pods changed meanwhile", of="watched pods", unit="a second"),
+    "pods-change-to-pass": Row(
+        title="a pod's change to the pass that sees it, p99, at most; 0.2 s of it are a pause",
+        of="watched pods",
+        unit="s",
+        goal="0.05",
+    ),
+    "pods-pass": Row(title="such a pass, p99, at most", of="watched pods", unit="s"),
     "unrelated-memory-steady": Row(
         title="memory, steady, with unrelated pods beside the most watched ones",
         of="unrelated pods",
@@ -88,6 +96,22 @@ ROWS: Final[dict[str, Row]] = {
     "unrelated-memory-peak": Row(title="memory, peak", of="unrelated pods", unit="MiB"),
     "unrelated-cold-start": Row(
         title="restart to the first sample of every gateway", of="unrelated pods", unit="s"
+    ),
+    "quiet-requests": Row(
+        title="at rest for ten minutes: requests to the API server",
+        of="clusters",
+        unit="a second",
+        goal="0.5",
+    ),
+    "quiet-writes": Row(title="at rest for ten minutes: writes", of="clusters", unit="", goal="0"),
+    "generations-slope": Row(
+        title="memory that remains of 1,000 pods that came and went",
+        of="pods that came and went",
+        unit="MiB",
+        goal="0",
+    ),
+    "generations-memory": Row(
+        title="memory at the end of that", of="pods that came and went", unit="MiB"
     ),
     "failure-to-repair": Row(
         title="crash loop in the pod's status to the begin of its repair, p99",
