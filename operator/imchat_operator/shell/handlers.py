@@ -4,6 +4,8 @@ Plain event handlers: no finalizer, no annotation, no state of kopf's on any obj
 """
 
 import asyncio
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -15,6 +17,16 @@ from imchat_operator.shell.supervisor import Supervisor
 REGISTRY = kopf.OperatorRegistry()
 
 
+class _Patience:
+    """The seconds between tries of kopf's requests, without an end.
+
+    At the end of them kopf would end the operator, as after half a minute of 503.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((0.5, 1.0, 2.0, 4.0, 8.0), repeat(15.0))
+
+
 @kopf.on.startup(registry=REGISTRY)
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     """Keep kopf to what it is used for."""
@@ -23,7 +35,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.peering.standalone = True
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 300
-    settings.networking.error_backoffs = (0.5, 1, 2, 4, 8, 15)
+    settings.networking.error_backoffs = _Patience()
 
 
 @kopf.on.cleanup(registry=REGISTRY)

@@ -78,6 +78,22 @@ async def unredirected(
     return answer
 
 
+async def _begun_anew(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Watch on from what is there now where the API server has forgotten what was before.
+
+    It may say so by an event or by HTTP's own 410. kopf lists again after the one, and ends the
+    operator at the other.
+    """
+    answer = await handler(request)
+    if answer.status != HTTPStatus.GONE or "watch" not in request.url.query:
+        return answer
+    answer.close()
+    request.url = request.url.without_query_params("resourceVersion")
+    return await handler(request)
+
+
 class _WebSessions(RESTClientObject):
     """The official client's way to open a session, with its trust and proxy."""
 
@@ -102,7 +118,7 @@ async def web_session(configuration: client.Configuration) -> aiohttp.ClientSess
         return answer
 
     configuration.client_session_kwargs = {
-        "middlewares": (authorized, unredirected),
+        "middlewares": (authorized, _begun_anew, unredirected),
         "trust_env": False,
         "proxy": configuration.proxy,
     }
