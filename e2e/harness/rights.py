@@ -73,13 +73,15 @@ def _granted(namespace: Namespace, granted: list[Manifest], account_name: str) -
 
 def rights(namespace: str) -> list[Manifest]:
     """Return the service account, roles and bindings of an installation in a namespace."""
-    text = _installed().replace(_INSTALLED_NAMESPACE, namespace)
-    return [found for found in yaml.safe_load_all(text) if found["kind"] in _KINDS]
+    found: list[Manifest] = json.loads(_installed().replace(_INSTALLED_NAMESPACE, namespace))
+    return found
 
 
 @cache
 def _installed() -> str:
-    return INSTALLED.read_text(encoding="utf-8")
+    """Return them as JSON, with the namespace of the installation; YAML takes half a second."""
+    documents = yaml.safe_load_all(INSTALLED.read_text(encoding="utf-8"))
+    return json.dumps([found for found in documents if found["kind"] in _KINDS])
 
 
 def _owner(namespace: Manifest) -> Manifest:
