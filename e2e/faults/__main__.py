@@ -1,12 +1,15 @@
 """The command line: `python -m faults`.
 
     python -m faults one heal conflict@3 gone@12     one plan, with all that was written
+    python -m faults plans "heal cut@3" "edit gone@9" several plans
     python -m faults clean                           every workload without any fault
     python -m faults trials --seeds 200              as many seeded plans
     python -m faults seed 17                         one of them again
     python -m faults kills                           kill -9 around every write
     python -m faults matrix                          each fault once in each workload
+    python -m faults compacted                       410 as etcd gives it, once it has forgotten
     python -m faults planted                         which planted bugs are found
+    python -m faults index                           what is found of a build by `@kopf.index`
 
 Exit status: 0 nothing was found wrong (of `planted`: every bug was found), 1 something was, 2 bad
 input, 130 stopped.
@@ -19,12 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from faults.campaign import Campaign
 from faults.gateways import Ailment
-from faults.plans import KILLS, LONG, OF_EVENTS, OF_READS, OF_WRITES, Fault, fault_of
-from faults.planted import BUGS, Bug, found_by
+from faults.plans import KILLS, LONG, OF_EVENTS, OF_READS, OF_WRITES, Fault, Kind, fault_of
+from faults.planted import BUGS, Bug, found_by, indexed, plan_of_words
 from faults.seeds import plan_of
 from faults.stage import Stage, staged
 from faults.trial import Plan, Result
@@ -33,6 +37,20 @@ from faults.workloads import WORKLOADS, Workload
 _INTERRUPTED = 130
 _KILLED_IN = "heal,scale-up,scale-down,window,emergency"
 _MIDDLE = 5
+_COMPACTED_AT = (3, 15, 30)
+_FOR_AN_INDEX = tuple(
+    f"{kind}@{at}"
+    for kind, ats in {
+        "conflict": (3, 9),
+        "watch-cut": (9, 18),
+        "kill-answered": (6, 12),
+        "kill-stale": (9, 12, 15),
+        "gone": (9, 18),
+        "watch-swallowed": (13, 16, 19, 22),
+        "watch-missed": (10, 13, 16),
+    }.items()
+    for at in ats
+)
 
 
 def main() -> int:
@@ -51,7 +69,7 @@ async def _run(options: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="imchat-faults-"))
     _say(f"The operators' logs are in {folder}.")
     command: Callable[[Stage, argparse.Namespace], Awaitable[int]] = options.command
-    async with staged(folder) as stage:
+    async with staged(folder, is_cached=options.is_cached) as stage:
         return await command(stage, options)
 
 
@@ -61,6 +79,11 @@ async def _one(stage: Stage, options: argparse.Namespace) -> int:
         workload=_workload(options.workload), faults=faults, gateways=Ailment(options.gateways)
     )
     return await _told(Campaign(stage, 1), [plan], options)
+
+
+async def _plans(stage: Stage, options: argparse.Namespace) -> int:
+    plans = list(map(plan_of_words, options.plans))
+    return await _told(Campaign(stage, options.jobs), plans, options)
 
 
 async def _clean(stage: Stage, options: argparse.Namespace) -> int:
@@ -109,6 +132,24 @@ async def _matrix(stage: Stage, options: argparse.Namespace) -> int:
         )
     ]
     return await _told(Campaign(stage, options.jobs), plans, options)
+
+
+async def _compacted(stage: Stage, options: argparse.Namespace) -> int:
+    """Have etcd forget all at an early, a middle and a late event of each workload."""
+    plans = [
+        Plan(workload=w, faults=(Fault(kind=Kind.COMPACTED, at=at),))
+        for w in map(_workload, options.workloads.split(","))
+        for at in _COMPACTED_AT
+    ]
+    return await _told(Campaign(stage, options.jobs), plans, options)
+
+
+async def _index(stage: Stage, options: argparse.Namespace) -> int:
+    """Play one workload on the build by `@kopf.index`, without faults and with those of watches."""
+    workload, faults = _workload(options.workload), [(), *((f,) for f in _FOR_AN_INDEX)]
+    plans = [Plan(workload=workload, faults=tuple(map(fault_of, words))) for words in faults]
+    async with indexed(stage, Campaign(stage, options.jobs), options.jobs) as campaign:
+        return await _told(campaign, plans, options)
 
 
 async def _planted(stage: Stage, options: argparse.Namespace) -> int:
@@ -167,16 +208,15 @@ def _row(result: Result) -> dict[str, object]:
         "violations": [str(v) for v in result.violations],
         "counts": result.counts,
         "pending": [str(fault) for fault in result.pending],
-        "operators": 1 + max((c.operator for c in result.history.calls), default=0),
+        "operators": len({c.operator for c in result.calls}),
+        "footprints": [asdict(one) for one in result.footprints],
     }
 
 
 def _story(result: Result) -> str:
-    begun = result.history.moments.begun
     lines = [
-        f"  {c.at - begun:7.2f} {c.operator} {c.method:6} {c.path.split('/', 5)[-1]} {c.status}"
-        for c in result.history.calls
-        if c.at >= begun
+        f"  {c.at:7.2f} {c.operator} {c.method:6} {c.path.split('/', 5)[-1]} {c.status}"
+        for c in result.calls
     ]
     return "\n".join([f"{result.plan} took {result.seconds:.1f}s {result.counts}", *lines])
 
@@ -203,13 +243,14 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[Stage, argparse.Namespace], Awaitable[int]]
     ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, parents=[common])
-        made.set_defaults(command=run)
+        made.set_defaults(command=run, is_cached=True)
         return made
 
     one = command("one", _one)
     one.add_argument("workload")
     one.add_argument("faults", nargs="*")
     one.add_argument("--gateways", default=Ailment.NONE, choices=list(Ailment))
+    command("plans", _plans).add_argument("plans", nargs="+")
     clean = command("clean", _clean)
     clean.add_argument("--workloads", default=",".join(WORKLOADS))
     command("seed", _seed).add_argument("seed", type=int)
@@ -221,7 +262,11 @@ def _parser() -> argparse.ArgumentParser:
     matrix = command("matrix", _matrix)
     matrix.add_argument("--workloads", default=",".join(WORKLOADS))
     matrix.add_argument("--long", action="store_true", help="those too that take minutes")
+    compacted = command("compacted", _compacted)
+    compacted.set_defaults(is_cached=False)
+    compacted.add_argument("--workloads", default=",".join(WORKLOADS))
     command("planted", _planted).add_argument("names", nargs="*")
+    command("index", _index).add_argument("--workload", default="heal")
     return parser
 
 

@@ -59,7 +59,7 @@ class Fleet:
         self._api = api
         self._addresses = AddressBlock()
         self._pods: dict[str, _Pod] = {}
-        self._bound: set[str] = set()
+        self._bound: dict[str, str] = {}
         self._lost: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._nodes: dict[str, list[str]] = {}
@@ -142,7 +142,7 @@ class Fleet:
             return
         uid = seen.uid
         if seen.change == "DELETED":
-            self._bound.discard(uid)
+            self._bound.pop(uid, None)
             if uid in self._pods:
                 self._go(self._gone(uid))
             return
@@ -152,7 +152,7 @@ class Fleet:
         elif "deletionTimestamp" in seen.body["metadata"]:
             self._go(self._deleted(seen.body))
         elif uid not in self._bound:
-            self._bound.add(uid)
+            self._bound[uid] = self._node_for(seen.body["metadata"]["namespace"])
             self._go(self._begin(seen.body))
 
     def _go(self, work: Coroutine[None, None, None]) -> None:
@@ -178,14 +178,14 @@ class Fleet:
     async def _begin(self, body: Json) -> None:
         meta = body["metadata"]
         namespace, name, uid = meta["namespace"], meta["name"], meta["uid"]
-        node = self._node_for(namespace)
+        node = self._bound[uid]
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         binding = {"metadata": {"name": name, "uid": uid}, "target": target}
         try:
             await self._api.create(f"{path(POD, namespace, name)}/binding", binding)
         except TRANSIENT as error:
             _LOG.info("%s/%s was not bound: %r", namespace, name, error)
-            self._bound.discard(uid)
+            self._bound.pop(uid, None)
             return
         gateway = Gateway(self._addresses.take([PORT]), _capacity(body))
         await gateway.start()
@@ -195,9 +195,9 @@ class Fleet:
 
     def _node_for(self, namespace: str) -> str:
         load = dict.fromkeys((n for n in self._nodes[namespace] if n not in self._lost), 0)
-        for pod in self._pods.values():
-            if pod.body["spec"]["nodeName"] in load:
-                load[pod.body["spec"]["nodeName"]] += 1
+        for node in self._bound.values():
+            if node in load:
+                load[node] += 1
         return min(load, key=lambda name: (load[name], name))
 
     async def _report(self, uid: str) -> None:
@@ -234,6 +234,7 @@ class Fleet:
             pod=meta["name"],
             uid=meta["uid"],
             connections=cut,
+            pace=gateway.fastest,
             was_late=was_late,
             was_ill=was_ill,
         )

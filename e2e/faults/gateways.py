@@ -45,6 +45,7 @@ class Gateway:
         self.accepted = 0
         self.cut = 0
         self.restarts = 0
+        self.fastest = 0.0
         self.ailment = Ailment.NONE
         self._pace = 0.0
         self._keep = 0
@@ -136,6 +137,7 @@ class Gateway:
         if not self.drains:
             self._deadline = time.monotonic() + float(order["deadlineSeconds"])
         self._pace = float(order["connectionsPerSecond"])
+        self.fastest = max(self.fastest, self._pace)
         self._keep = int(order.get("keepConnections", 0))
         if self.ailment is Ailment.HANGS_IN_DRAIN:
             self.ailment = Ailment.HANG

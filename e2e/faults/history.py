@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from faults.footprint import Footprint
+
 Json = dict[str, Any]
 
-CLUSTER, DEPLOYMENT, POD, EVENT, WINDOW = (
+CLUSTER, DEPLOYMENT, STATEFUL_SET, POD, EVENT, WINDOW = (
     "imchatclusters",
     "deployments",
+    "statefulsets",
     "pods",
     "events",
     "maintenancewindows",
 )
+TARGETS = frozenset({DEPLOYMENT, STATEFUL_SET})
 
 # Reasons of which each tells of one change; a state may be told again and again.
 CHANGES = frozenset(
@@ -93,6 +97,7 @@ class Ending:
 
     Attributes:
         connections: that were cut by it.
+        pace: how many a second it was told to close at the most.
         was_late: whether its drain's deadline had passed.
         was_ill: whether it could not be reached, or did not do as it was told.
     """
@@ -101,6 +106,7 @@ class Ending:
     pod: str
     uid: str
     connections: int
+    pace: float
     was_late: bool
     was_ill: bool
 
@@ -124,13 +130,18 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All that is known of one trial; `seen` is in the order of the revisions."""
+    """All that is known of one trial; `seen` is in the order of the revisions.
+
+    `footprints` are the operator's before the workload's first step and after all had settled, if
+    it is the same process.
+    """
 
     seen: tuple[Seen, ...]
     calls: tuple[Call, ...]
     endings: tuple[Ending, ...]
     moments: Moments
     crashes: tuple[str, ...] = ()
+    footprints: tuple[Footprint, Footprint] | None = None
 
     def of(self, kind: str) -> Iterator[Seen]:
         """Yield the revisions of a kind."""

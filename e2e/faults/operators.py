@@ -43,11 +43,15 @@ class Operator:
         """Whether it is there, for all that is known."""
         return not self.ended.is_set()
 
-    async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End it, and wait for its end."""
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
         if self.lives:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it, and wait for its end."""
+        self.send(number)
         await self.ended.wait()
 
 

@@ -6,13 +6,14 @@ Each returns what it found wrong, in sentences; nothing if all is well.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from faults.history import (
     CHANGES,
     CLUSTER,
-    DEPLOYMENT,
     EVENT,
     POD,
+    TARGETS,
     WINDOW,
     Call,
     History,
@@ -21,6 +22,11 @@ from faults.history import (
 )
 
 _OF_RESIZES = {"ScalingUp", "ScalingDown"}
+# A gateway that is well and only has to leave is never removed past its budget.
+_OF_THE_WELL = {"DrainRequested", "NodeLeaving", "NodeNotReady", "NodePressure"}
+_MORE_DESCRIPTORS, _MORE_THREADS, _MORE_MEMORY = 4, 1, 4 << 10
+# An object that has changed, or is gone, is read again: that may happen as often as it changes.
+_REFUSED, _OF_RACES, _MOST_REFUSALS = 400, {404, 409}, 6
 _OF_REMOVALS = {"GatewayEvicted", "GatewayDeleted"}
 
 
@@ -51,7 +57,7 @@ def size_within_limits(history: History) -> Iterator[str]:
     for seen in history.seen:
         if seen.kind == CLUSTER:
             spec = seen.body["spec"]
-        elif seen.kind == DEPLOYMENT and spec:
+        elif seen.kind in TARGETS and spec:
             replicas = seen.body["spec"]["replicas"]
             if replicas > spec["maxReplicas"]:
                 yield f"{replicas} replicas at revision {seen.revision}"
@@ -103,20 +109,23 @@ def nothing_outside_its_window(history: History) -> Iterator[str]:
 
     Neither a drain nor a scale-down, whoever leads by then and whatever it knows by then.
     """
+    there: set[str] = set()
     holding: set[str] = set()
     known: set[str] = set()
     replicas = 0
     for seen in history.seen:
-        if seen.kind == WINDOW and seen.change == "DELETED":
-            holding.discard(seen.name)
+        if seen.kind == WINDOW:
+            there = there - {seen.name} if seen.change == "DELETED" else there | {seen.name}
+            holding &= there
         elif seen.kind == CLUSTER:
             status = seen.body.get("status", {})
             fresh = {d["pod"] for d in status.get("drains", ())} - known
             if holding and fresh:
                 yield f"drains of {', '.join(fresh)} began at revision {seen.revision}"
             known |= fresh
-            holding |= {status["window"]} if status.get("window") else set()
-        elif seen.kind == DEPLOYMENT:
+            # It may go on naming one that is gone, until its operator has heard of it.
+            holding |= {status.get("window", "")} & there
+        elif seen.kind in TARGETS:
             wanted = seen.body["spec"]["replicas"]
             if holding and wanted < replicas:
                 yield f"scaled down to {wanted} at revision {seen.revision}"
@@ -131,6 +140,25 @@ def no_connection_cut(history: History) -> Iterator[str]:
     for ending in history.endings:
         if ending.connections and not ending.was_late and not ending.was_ill:
             yield f"{ending.connections} connections were cut with {ending.pod}"
+
+
+def drains_take_their_time(history: History) -> Iterator[str]:
+    """Load balancers get their delay first, and no gateway is told to close faster than it may."""
+    paces = [s.body["spec"]["draining"]["connectionsPerSecond"] for s in history.of(CLUSTER)]
+    for ending in history.endings:
+        if ending.pace > max(paces, default=ending.pace):
+            yield f"{ending.pod} was told to close {ending.pace:g} connections a second"
+    isolated: dict[str, datetime] = {}
+    for seen in history.of(CLUSTER):
+        delay = _seconds(seen.body["spec"]["draining"]["deregisterDelay"])
+        for drain in seen.body.get("status", {}).get("drains", ()):
+            since = datetime.fromisoformat(drain["phaseSince"])
+            if drain["phase"] == "Isolating":
+                isolated[drain["id"] + drain["uid"]] = since
+            elif drain["phase"] == "Draining":
+                began = isolated.get(drain["id"] + drain["uid"], datetime.min.replace(tzinfo=UTC))
+                if (since - began).total_seconds() < delay:
+                    yield f"{drain['pod']} was drained {since - began} after it was isolated"
 
 
 def each_resize_decided_once(history: History) -> Iterator[str]:
@@ -164,6 +192,21 @@ def each_removal_decided_once(history: History) -> Iterator[str]:
         told = [e for e in ours if e["involvedObject"]["name"] == pod]
         if Counter(e["reason"] for e in told)["GatewayEvicted"] > 1 or not told:
             yield f"the removal of {pod} was told {len(told)} times"
+
+
+def budgets_minded(history: History) -> Iterator[str]:
+    """A pod is deleted, past its PodDisruptionBudget, only for a repair that may; else evicted."""
+    for call in history.writes:
+        parts = call.path.split("/")
+        if call.method != "DELETE" or parts[-2] != "pods":
+            continue
+        statuses = (s.body.get("status", {}) for s in history.of(CLUSTER) if s.at <= call.at)
+        drains = [d for status in statuses for d in status.get("drains", ())]
+        ours = [d for d in drains if d["pod"] == parts[-1] and d["phase"] == "Deleting"]
+        if _was_terminating(history, parts[-1], call.at):
+            continue  # its node can't end it: the budget has counted it already
+        if not ours or ours[-1]["ailment"] in _OF_THE_WELL:
+            yield f"{parts[-1]} was deleted, not evicted, at {ours[-1:]}"
 
 
 def nothing_told_twice(history: History) -> Iterator[str]:
@@ -210,24 +253,49 @@ def no_crash(history: History) -> Iterator[str]:
     yield from (f"{what} ({count} times)" for what, count in counts.items())
 
 
+def nothing_left_behind(history: History) -> Iterator[str]:
+    """An operator that lived through it all has in use what it had before, or about as much."""
+    if history.footprints is None:
+        return
+    before, after = history.footprints
+    if after.descriptors > before.descriptors + _MORE_DESCRIPTORS:
+        yield f"{after.descriptors} open files, {before.descriptors} before"
+    if after.threads > before.threads + _MORE_THREADS:
+        yield f"{after.threads} threads, {before.threads} before"
+    if after.memory > before.memory + _MORE_MEMORY:
+        yield f"{after.memory} KiB of memory, {before.memory} before"
+
+
+def no_hammering(history: History) -> Iterator[str]:
+    """What the API server refuses is not asked for again and again."""
+    refused = (c for c in history.calls if c.status >= _REFUSED and c.status not in _OF_RACES)
+    for (method, target), count in Counter((c.method, c.path) for c in refused).items():
+        if count > _MOST_REFUSALS:
+            yield f"{method} {target} was refused {count} times"
+
+
 ORACLES: tuple[Callable[[History], Iterator[str]], ...] = (
     size_within_limits,
     disruptions_within_the_budget,
     rotation_within_the_budget,
     nothing_outside_its_window,
     no_connection_cut,
+    drains_take_their_time,
     each_resize_decided_once,
     each_removal_decided_once,
+    budgets_minded,
     nothing_told_twice,
     decisions_before_actions,
     quiet_at_the_end,
     no_crash,
+    nothing_left_behind,
+    no_hammering,
 )
 
 
 def _scalings(history: History) -> Iterator[tuple[Call, Json]]:
     """Yield the operators' changes of the replicas, each with the ImChatCluster just before."""
-    revisions = {s.revision for s in history.of(DEPLOYMENT)}
+    revisions = {s.revision for s in history.seen if s.kind in TARGETS}
     for call in history.writes:
         # The answer to what changes nothing has the revision of an earlier change.
         if call.path.endswith("/scale") and call.revision in revisions:
@@ -237,6 +305,16 @@ def _scalings(history: History) -> Iterator[tuple[Call, Json]]:
 def _before(history: History, revision: int) -> Json:
     found = [s for s in history.of(CLUSTER) if s.revision < revision]
     return found[-1].body if found else {}
+
+
+def _seconds(duration: str) -> float:
+    number = float(duration.rstrip("ms"))
+    return number / 1000 if duration.endswith("ms") else number
+
+
+def _was_terminating(history: History, pod: str, at: float) -> bool:
+    known = [s for s in history.of(POD) if s.name == pod and s.at <= at]
+    return bool(known) and "deletionTimestamp" in known[-1].body["metadata"]
 
 
 def _removals(history: History) -> dict[str, list[Json]]:

@@ -52,6 +52,15 @@ class Kind(StrEnum):
     """The API server is away for 5 s, beginning with this write."""
     AWAY_LONG = "away-long"
     """The same for 120 s."""
+    DOWN = "down"
+    """All that is asked of the API server for 5 s is answered with 503, new watches too."""
+    DOWN_LONG = "down-long"
+    """The same for 60 s."""
+    TWIN = "twin"
+    """Another operator starts that believes that it leads too: from this write on, two act."""
+    FROZEN = "frozen"
+    """The leader stops, with the write on its way, until another one leads by the Lease and has
+    written; then the write arrives, and the first one wakes up."""
     READ_THROTTLED = "read-throttled"
     READ_BROKEN = "read-broken"
     READ_CUT = "read-cut"
@@ -66,8 +75,12 @@ class Kind(StrEnum):
     """Nothing is delivered for 3 s, then all of it."""
     WATCH_SWALLOWED = "watch-swallowed"
     """What happens within 3 s is never delivered; then 410, so that only its end is seen."""
+    WATCH_MISSED = "watch-missed"
+    """The same until something was deleted, at most for 15 s: the deletion is never delivered."""
     WATCH_SWAPPED = "watch-swapped"
     """The event comes after the next one of another object."""
+    COMPACTED = "compacted"
+    """The watch breaks off, and etcd forgets all revisions before it is taken up again."""
 
 
 RESTARTS = (Kind.KILL_STALE, Kind.KILL_DISORDERED)
@@ -79,11 +92,14 @@ OF_EVENTS = (
     Kind.WATCH_CUT,
     Kind.WATCH_HELD,
     Kind.WATCH_SWALLOWED,
+    Kind.WATCH_MISSED,
     Kind.WATCH_SWAPPED,
 )
 # They take minutes by their nature.
-LONG = (Kind.AWAY_LONG, Kind.SILENT)
-OF_WRITES = tuple(k for k in Kind if k not in {*OF_READS, *OF_EVENTS})
+LONG = (Kind.AWAY_LONG, Kind.DOWN_LONG, Kind.SILENT)
+# It is for all trials of a control plane at a time, and a watch cache would answer in its place.
+OF_STORAGE = (Kind.COMPACTED,)
+OF_WRITES = tuple(k for k in Kind if k not in {*OF_READS, *OF_EVENTS, *OF_STORAGE})
 
 _TEXT = re.compile(r"([a-z-]+)@([1-9][0-9]*)")
 
@@ -104,7 +120,8 @@ class Fault:
         """What is counted."""
         if self.kind in OF_READS:
             return Channel.READ
-        return Channel.EVENT if self.kind in OF_EVENTS else Channel.WRITE
+        is_of_events = self.kind in {*OF_EVENTS, *OF_STORAGE}
+        return Channel.EVENT if is_of_events else Channel.WRITE
 
 
 def fault_of(text: str) -> Fault:

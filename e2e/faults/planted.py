@@ -6,9 +6,12 @@ Each is one text in one file that is replaced by another, and the plans by which
 import dataclasses
 import shutil
 import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from faults.campaign import Campaign
+from faults.gateways import Ailment
 from faults.operators import Forkserver
 from faults.plans import fault_of
 from faults.planted_bugs import BUGS, Bug
@@ -16,7 +19,16 @@ from faults.stage import SOURCE, Stage
 from faults.trial import Plan
 from faults.workloads import WORKLOADS
 
-__all__ = ["BUGS", "Bug", "found_by", "planted_text"]
+__all__ = ["BUGS", "Bug", "found_by", "indexed", "plan_of_words", "planted_text"]
+
+_INDEX = Path(__file__).with_name("kopf_index.py")
+_INDEXED = Bug(
+    name="keeps its pods by @kopf.index",
+    file="shell/observe.py",
+    old="from imchat_operator.shell.reflector import",
+    new="from imchat_operator.shell.kopf_index import",
+    plans=(),
+)
 
 
 def planted_text(bug: Bug, source: Path = SOURCE) -> str:
@@ -33,13 +45,9 @@ def planted_text(bug: Bug, source: Path = SOURCE) -> str:
 
 async def found_by(stage: Stage, sound: Campaign, bug: Bug) -> str:
     """Play the bug's plans on an operator that has it; return what told it, or nothing."""
-    with tempfile.TemporaryDirectory(prefix="imchat-planted-") as name:
-        tree = Path(name)
-        package = tree / "imchat_operator"
-        shutil.copytree(SOURCE / "imchat_operator", package)
-        (package / bug.file).write_text(planted_text(bug), encoding="utf-8")
-        async with Forkserver.running(tree) as forkserver:
-            ill = Campaign(dataclasses.replace(stage, forkserver=forkserver), 1, sound)
+    with _copied() as tree:
+        (tree / "imchat_operator" / bug.file).write_text(planted_text(bug), encoding="utf-8")
+        async with _campaign(stage, sound, tree) as ill:
             for plan in map(plan_of_words, bug.plans):
                 result = await ill.judged(plan)
                 if result.violations:
@@ -47,7 +55,39 @@ async def found_by(stage: Stage, sound: Campaign, bug: Bug) -> str:
     return ""
 
 
+@asynccontextmanager
+async def indexed(stage: Stage, sound: Campaign, jobs: int) -> AsyncIterator[Campaign]:
+    """Yield a campaign whose operators keep their pods by a plain `@kopf.index`."""
+    with _copied() as tree:
+        shell = tree / "imchat_operator" / "shell"
+        shutil.copy(_INDEX, shell / "kopf_index.py")
+        (shell / "observe.py").write_text(planted_text(_INDEXED), encoding="utf-8")
+        async with _campaign(stage, sound, tree, jobs) as campaign:
+            yield campaign
+
+
+@contextmanager
+def _copied() -> Iterator[Path]:
+    """Yield a source tree with a copy of the operator in it."""
+    with tempfile.TemporaryDirectory(prefix="imchat-planted-") as name:
+        shutil.copytree(SOURCE / "imchat_operator", Path(name) / "imchat_operator")
+        yield Path(name)
+
+
+@asynccontextmanager
+async def _campaign(
+    stage: Stage, sound: Campaign, tree: Path, jobs: int = 1
+) -> AsyncIterator[Campaign]:
+    async with Forkserver.running(tree) as forkserver:
+        yield Campaign(dataclasses.replace(stage, forkserver=forkserver), jobs, sound)
+
+
 def plan_of_words(words: str) -> Plan:
     """Return the plan that a command line's words say."""
-    name, *faults = words.split()
-    return Plan(workload=WORKLOADS[name], faults=tuple(map(fault_of, faults)))
+    plain, _, ailment = words.partition(" --gateways ")
+    name, *faults = plain.split()
+    return Plan(
+        workload=WORKLOADS[name],
+        faults=tuple(map(fault_of, faults)),
+        gateways=Ailment(ailment.strip("'") or Ailment.NONE),
+    )

@@ -4,11 +4,12 @@ TLS ends here; what is sent on carries the operator's own token.
 """
 
 import asyncio
+import itertools
 import json
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,7 +24,7 @@ from faults.streams import Stream
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _SLOW_SECONDS = 3.0
 _DISORDERED_SECONDS = 6.0
-_AWAY_SECONDS = {Kind.AWAY: 5.0, Kind.AWAY_LONG: 120.0}
+_AWAY_SECONDS = {Kind.AWAY: 5.0, Kind.AWAY_LONG: 120.0, Kind.DOWN: 5.0, Kind.DOWN_LONG: 60.0}
 _STALE_SECONDS = 2.0
 _REFUSED_WITH = {
     Kind.CONFLICT: 409,
@@ -33,7 +34,7 @@ _REFUSED_WITH = {
     Kind.READ_THROTTLED: 429,
     Kind.READ_BROKEN: 500,
 }
-_LARGEST = 32 << 20
+_SEATS = 2
 _LISTED = ("pods", "nodes", "imchatclusters", "maintenancewindows", "horizontalpodautoscalers")
 
 
@@ -51,24 +52,38 @@ class Levers:
     """What a fault needs beside the connection.
 
     Attributes:
-        kill: ends the operator by `kill -9`.
+        kill: ends an operator, by its seat, by `kill -9`.
+        twin: starts another one beside it.
+        frozen: stops an operator for as long as the block lasts, which begins once another one has
+            taken over, as the function tells.
         touch: changes the object at a path a little, as somebody else.
         revision: of some time ago, for what is stale.
+        compact: has etcd forget what was until now.
     """
 
-    kill: Callable[[], Awaitable[None]]
+    kill: Callable[[int], Awaitable[None]]
+    twin: Callable[[], None]
+    frozen: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
     touch: Callable[[str], Awaitable[None]]
     revision: Callable[[], int]
+    compact: Callable[[], Awaitable[None]]
 
 
 class Proxy:
-    """One proxy; `calls` are the writes that reached the API server."""
+    """One proxy for two seats, each of which has a port and an operator, or none.
+
+    Attributes:
+        calls: the writes that reached the API server.
+        disturbed: when something went wrong last.
+        ports: where each seat's operator finds it.
+    """
 
     def __init__(self, upstream: Upstream, course: Course, levers: Levers) -> None:
         self._upstream = upstream
         self._course = course
         self._levers = levers
         self._away_until = 0.0
+        self._is_down = False
         self._stale_until = 0.0
         self._stale = 0
         self._is_disordered = False
@@ -78,8 +93,9 @@ class Proxy:
         self._sent: set[asyncio.Task[web.Response]] = set()
         self.calls: list[Call] = []
         self.disturbed = 0.0
-        self.operator = 0
-        self.port = 0
+        self.ports: tuple[int, ...] = ()
+        self._operators: dict[int, int] = {}
+        self._fresh = itertools.count()
 
     @classmethod
     @asynccontextmanager
@@ -94,25 +110,34 @@ class Proxy:
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=upstream.serving)
-            await site.start()
-            proxy.port = runner.addresses[0][1]
+            for _ in range(_SEATS):
+                await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=upstream.serving).start()
+            proxy.ports = tuple(address[1] for address in runner.addresses)
             yield proxy
         finally:
             await runner.cleanup()
 
-    def restarted(self) -> None:
+    def restarted(self, seat: int) -> None:
         """Another operator begins; if it is to be misled, from now on for a while."""
-        self.operator += 1
+        self._operators.pop(seat, None)
         self.disturbed = time.monotonic()
         if self._stale:
             self._stale_until = time.monotonic() + _STALE_SECONDS
         if self._is_disordered:
             self._windows_from = time.monotonic() + _DISORDERED_SECONDS
 
+    def _seat(self, request: web.BaseRequest) -> int:
+        name = request.transport and request.transport.get_extra_info("sockname")
+        return self.ports.index(name[1]) if name else 0
+
+    def _operator(self, seat: int) -> int:
+        if seat not in self._operators:
+            self._operators[seat] = next(self._fresh)
+        return self._operators[seat]
+
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         if time.monotonic() < self._away_until:
-            return _cut(request)
+            return refusal(503) if self._is_down else _cut(request)
         transport = request.transport
         if transport is None:
             return _cut(request)
@@ -130,7 +155,7 @@ class Proxy:
 
     async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
         self._gone.discard(request.path)  # as of a list there is something to watch on from
-        fault = self._course.next(Channel.READ)
+        fault = None if _is_of_a_lease(request) else self._course.next(Channel.READ)
         if fault is not None:
             self.disturbed = time.monotonic()
         match fault:
@@ -144,14 +169,13 @@ class Proxy:
 
     async def _write(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        is_lease = "/coordination.k8s.io/" in request.path
-        fault = None if is_lease else self._course.next(Channel.WRITE)
+        fault = None if _is_of_a_lease(request) else self._course.next(Channel.WRITE)
         if fault is None:
             return await self._committed(request, body)
         self.disturbed = time.monotonic()
         return await self._with(fault, request, body)
 
-    async def _with(  # noqa: PLR0911 -- one line for each fault
+    async def _with(  # noqa: C901, PLR0911 -- one line for each fault
         self, fault: Kind, request: web.BaseRequest, body: bytes
     ) -> web.StreamResponse:
         match fault:
@@ -173,8 +197,13 @@ class Proxy:
                 await asyncio.sleep(3600)
             case Kind.SLOW:
                 await asyncio.sleep(_SLOW_SECONDS)
-            case Kind.AWAY | Kind.AWAY_LONG:
+            case Kind.AWAY | Kind.AWAY_LONG | Kind.DOWN | Kind.DOWN_LONG:
+                self._is_down = fault in {Kind.DOWN, Kind.DOWN_LONG}
                 return self._gone_away(_AWAY_SECONDS[fault], request)
+            case Kind.TWIN:
+                self._levers.twin()
+            case Kind.FROZEN:
+                return await self._frozen(request, body)
             case _:
                 assert fault in {*KILLS, *RESTARTS}
                 return await self._killed(fault, request, body)
@@ -186,22 +215,37 @@ class Proxy:
             transport.abort()
         return _cut(request)
 
+    async def _frozen(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        """Hold a write until another operator has written; then it arrives, late."""
+        seat, before = self._seat(request), len(self.calls)
+        operator = self._operator(seat)
+
+        def is_taken_over() -> bool:
+            since = self.calls[before:]
+            return any(c.is_done and not c.is_lease and c.operator != operator for c in since)
+
+        async with self._levers.frozen(seat, is_taken_over):
+            answer = await self._committed(request, body)
+        self.disturbed = time.monotonic()
+        return answer
+
     async def _killed(
         self, fault: Kind, request: web.BaseRequest, body: bytes
     ) -> web.StreamResponse:
+        seat = self._seat(request)
         if fault is Kind.KILL_BEFORE:
-            await asyncio.shield(self._levers.kill())
+            await asyncio.shield(self._levers.kill(seat))
             return _cut(request)
         answer = await self._committed(request, body)
         if fault is Kind.KILL_COMMITTED:
-            await asyncio.shield(self._levers.kill())
+            await asyncio.shield(self._levers.kill(seat))
             return _cut(request)
         if fault is Kind.KILL_STALE:
             self._stale = self._levers.revision()
         self._is_disordered = fault is Kind.KILL_DISORDERED
         await answer.prepare(request)
         await answer.write_eof()
-        await asyncio.shield(self._levers.kill())
+        await asyncio.shield(self._levers.kill(seat))
         return answer
 
     async def _committed(self, request: web.BaseRequest, body: bytes) -> web.Response:
@@ -212,7 +256,7 @@ class Proxy:
         return await asyncio.shield(sent)
 
     async def _forwarded(self, request: web.BaseRequest, body: bytes) -> web.Response:
-        operator = self.operator
+        operator = self._operator(self._seat(request))
         async with self._asked(request, body) as answer:
             content = await answer.read()
         if request.method != "GET":
@@ -256,11 +300,12 @@ class Proxy:
 
     async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
         where = request.path
-        if where in self._gone:
+        if where in self._gone and "resourceVersion" in request.query:
             return refusal(410)
+        self._gone.discard(where)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         answer.enable_chunked_encoding()
-        stream = Stream(self._course)
+        stream = Stream(Course(()) if _is_of_a_lease(request) else self._course)
         async with self._asked(request, b"") as source:
             if source.status != 200:  # noqa: PLR2004 -- HTTP's own number
                 return web.Response(status=source.status, body=await source.read())
@@ -274,6 +319,9 @@ class Proxy:
                     break
         if stream.is_gone:
             self._gone.add(where)
+        if stream.is_forgotten:
+            await self._levers.compact()
+            self.disturbed = time.monotonic()
         if stream.is_broken:
             return _cut(request)
         await answer.write_eof()
@@ -297,6 +345,10 @@ async def _lines(source: aiohttp.ClientResponse, stream: Stream) -> AsyncIterato
 
 async def _one(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+def _is_of_a_lease(request: web.BaseRequest) -> bool:
+    return "/coordination.k8s.io/" in request.path
 
 
 def _cut(request: web.BaseRequest) -> web.StreamResponse:

@@ -8,22 +8,26 @@ from typing import Any
 
 import aiohttp
 
-from faults.history import CLUSTER, DEPLOYMENT, EVENT, POD, WINDOW, Json, Seen
+from faults.history import CLUSTER, DEPLOYMENT, EVENT, POD, STATEFUL_SET, WINDOW, Json, Seen
 from loopback_node.api import Api
 
 _ROOTS = {
     POD: "/api/v1",
     EVENT: "/api/v1",
     DEPLOYMENT: "/apis/apps/v1",
+    STATEFUL_SET: "/apis/apps/v1",
     CLUSTER: "/apis/imchat.dev/v1alpha1",
     WINDOW: "/apis/imchat.dev/v1alpha1",
 }
+AUTOSCALER = "horizontalpodautoscalers"
+_ELSEWHERE = {AUTOSCALER: "/apis/autoscaling/v2"}
 
 
 def path(kind: str, namespace: str = "", name: str = "") -> str:
     """Return the URL path of a collection, of all namespaces or of one, or of an object."""
     middle = f"/namespaces/{namespace}" if namespace else ""
-    return f"{_ROOTS[kind]}{middle}/{kind}" + (f"/{name}" if name else "")
+    root = {**_ROOTS, **_ELSEWHERE}[kind]
+    return f"{root}{middle}/{kind}" + (f"/{name}" if name else "")
 
 
 class GapError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from faults.fleet import Fleet
 from faults.gateways import Ailment
-from faults.history import CHANGES, CLUSTER, DEPLOYMENT, EVENT, POD, WINDOW, Json
+from faults.history import CHANGES, CLUSTER, DEPLOYMENT, EVENT, POD, TARGETS, WINDOW, Json
 from faults.records import Ledger, path
 from loopback_node.api import Api
 
@@ -62,14 +62,20 @@ class Scene:
 
     @property
     def replicas(self) -> int:
-        """The gateways that the Deployment asks for."""
-        return int(self.ledger.one(DEPLOYMENT, "gateway").get("spec", {}).get("replicas", 0))
+        """The gateways that the Deployment, or the StatefulSet, asks for."""
+        found = (self.ledger.one(kind, "gateway") for kind in TARGETS)
+        return next((int(one["spec"]["replicas"]) for one in found if one), 0)
 
     @property
     def pods(self) -> list[Json]:
         """The pods that are not being deleted, by name."""
         found = [p for p in self.ledger.all(POD) if "deletionTimestamp" not in p["metadata"]]
         return sorted(found, key=lambda p: str(p["metadata"]["name"]))
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all pods, those that are being deleted included."""
+        return {pod["metadata"]["name"] for pod in self.ledger.all(POD)}
 
     @property
     def ready(self) -> list[Json]:
@@ -126,6 +132,19 @@ class Scene:
         await self.api.patch(path(kind, self.namespace, name), {"spec": spec})
         self.stepped = time.monotonic()
 
+    async def annotate(self, pod: Json, key: str, value: str | None) -> None:
+        """Give a gateway's pod an annotation, or take it away."""
+        body = {"metadata": {"annotations": {key: value}}}
+        await self.api.patch(path(POD, self.namespace, pod["metadata"]["name"]), body)
+        self.stepped = time.monotonic()
+
+    async def scale(self, replicas: int) -> None:
+        """Do what `kubectl scale` does."""
+        target = path(DEPLOYMENT, self.namespace, "gateway")
+        body = {"spec": {"replicas": replicas}}
+        await self.api.patch(f"{target}/scale?fieldManager=kubectl", body)
+        self.stepped = time.monotonic()
+
     async def delete(self, kind: str, name: str) -> None:
         """Delete an object."""
         await self.api.delete(path(kind, self.namespace, name))
@@ -134,6 +153,11 @@ class Scene:
     async def lose_node(self, pod: Json) -> None:
         """Have the node of a gateway vanish."""
         await self.fleet.lose(pod["spec"]["nodeName"])
+        self.stepped = time.monotonic()
+
+    async def remove_node(self, pod: Json) -> None:
+        """Take the Node object of a gateway's node away, as a cloud does of one that is no more."""
+        await self.api.delete(f"/api/v1/nodes/{pod['spec']['nodeName']}")
         self.stepped = time.monotonic()
 
     def end_state(self) -> Json:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,22 @@ from faults.fleet import Fleet
 from faults.operators import Forkserver
 from faults.proxy import Upstream
 from faults.records import Records
+from faults.storage import Storage
 from harness.namespace import Namespace
 from harness.rights import operator_kubeconfig
 from loopback_node.api import Api, connected
 
 SOURCE = Path(__file__).resolve().parents[2] / "operator"
 # A lost node is noticed in time for a trial to wait for it.
-_FLAGS = {"kube-controller-manager": ["--node-monitor-grace-period=6s", "--node-monitor-period=1s"]}
+_FLAGS = {
+    "kube-controller-manager": [
+        "--node-monitor-grace-period=10s",
+        "--node-monitor-period=1s",
+        "--horizontal-pod-autoscaler-sync-period=1s",
+    ],
+}
+# With its cache the API server answers watches from revisions that etcd has forgotten.
+_UNCACHED = {"kube-apiserver": ["--watch-cache=false"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,32 +45,37 @@ class Stage:
     fleet: Fleet
     forkserver: Forkserver
     upstream: Upstream
+    storage: Storage
     administrator: Path
     authority: Path
     folder: Path
 
-    async def kubeconfig(self, namespace: str, port: int) -> Path:
-        """Grant an operator the rights of an installation; return its way through a proxy."""
+    async def kubeconfigs(self, namespace: str, ports: Sequence[int]) -> list[Path]:
+        """Grant operators the rights of an installation; return their ways through a proxy."""
         granted = await asyncio.to_thread(
             operator_kubeconfig, Namespace(kubeconfig=self.administrator, name=namespace)
         )
+        return [self._kubeconfig(granted, f"{namespace}-{port}", port) for port in ports]
+
+    def _kubeconfig(self, granted: str, name: str, port: int) -> Path:
         config: dict[str, Any] = yaml.safe_load(granted)
         for each in config["clusters"]:
             each["cluster"] = {
                 "server": f"https://127.0.0.1:{port}",
                 "certificate-authority": str(self.authority),
             }
-        written = self.folder / f"{namespace}.kubeconfig"
+        written = self.folder / f"{name}.kubeconfig"
         written.touch(mode=0o600)
         written.write_text(yaml.safe_dump(config), encoding="utf-8")
         return written
 
 
 @asynccontextmanager
-async def staged(folder: Path, source: Path = SOURCE) -> AsyncIterator[Stage]:
-    """Yield a stage whose operators are of the source tree `source`."""
+async def staged(folder: Path, *, is_cached: bool = True) -> AsyncIterator[Stage]:
+    """Yield a stage; uncached, each watch is answered by etcd itself."""
     async with AsyncExitStack() as stack:
-        plane = stack.enter_context(controlplane.running(flags=_FLAGS))
+        flags = _FLAGS if is_cached else {**_FLAGS, **_UNCACHED}
+        plane = stack.enter_context(controlplane.running(flags=flags))
         Namespace(kubeconfig=plane.kubeconfig, name="default").install_crds()
         api = await stack.enter_async_context(connected(plane.kubeconfig, folder))
         fleet = Fleet(api)
@@ -74,13 +88,16 @@ async def staged(folder: Path, source: Path = SOURCE) -> AsyncIterator[Stage]:
         serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         serving.load_cert_chain(served.certificate, served.key)
         session = await stack.enter_async_context(_session(plane.kubeconfig))
-        forkserver = await stack.enter_async_context(Forkserver.running(source))
+        storage = Storage.of_apiserver(plane.pids["kube-apiserver"])
+        stack.push_async_callback(storage.close)
+        forkserver = await stack.enter_async_context(Forkserver.running(SOURCE))
         yield Stage(
             api=api,
             records=records,
             fleet=fleet,
             forkserver=forkserver,
             upstream=Upstream(session=session, server=plane.server, serving=serving),
+            storage=storage,
             administrator=plane.kubeconfig,
             authority=proxies.identity.certificate,
             folder=folder,

@@ -13,6 +13,7 @@ from faults.plans import Channel, Course, Kind
 from faults.refusals import status
 
 _SECONDS = 3.0
+_LONGEST_SECONDS = 15.0
 _KEPT_SECONDS = 1.0
 _GONE = json.dumps({"type": "ERROR", "object": status(410)}).encode() + b"\n"
 
@@ -23,15 +24,18 @@ class Stream:
     Attributes:
         is_broken: whether the connection has to be cut now.
         is_gone: whether nothing can be watched on from here: 410 until it is listed again.
+        is_forgotten: whether etcd has to forget what was until now.
         disturbed: when something went wrong last.
     """
 
     def __init__(self, course: Course) -> None:
         self._course = course
         self._swallows_until = 0.0
+        self._misses_a_deletion = False
         self._kept = b""
         self.is_broken = False
         self.is_gone = False
+        self.is_forgotten = False
         self.disturbed = 0.0
 
     @property
@@ -45,14 +49,16 @@ class Stream:
         """Return what reaches the operator though no line came."""
         if self._swallows_until:
             self.is_broken = self.is_gone = True
+            self.disturbed = time.monotonic()
             return _GONE
         kept, self._kept = self._kept, b""
         return kept
 
-    async def delivered(self, line: bytes) -> AsyncIterator[bytes]:  # noqa: C901 -- one line for each fault
+    async def delivered(self, line: bytes) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912 -- one line for each fault
         """Yield what reaches the operator once the API server has sent this line."""
         if self._swallows_until:
-            if not self.patience:
+            is_missed = self._misses_a_deletion and line.startswith(b'{"type":"DELETED"')
+            if is_missed or not self.patience:
                 yield self.overdue()
             return
         is_event = not line.startswith(b'{"type":"BOOKMARK"')
@@ -67,12 +73,17 @@ class Stream:
                 self.is_broken = self.is_gone = True
             case Kind.WATCH_CUT:
                 self.is_broken = True
+            case Kind.COMPACTED:
+                self.is_broken = self.is_forgotten = True
             case Kind.WATCH_HELD:
                 await asyncio.sleep(_SECONDS)
                 self.disturbed = time.monotonic()
                 yield line
             case Kind.WATCH_SWALLOWED:
-                self._swallows_until = self.disturbed = time.monotonic() + _SECONDS
+                self._swallows_until = time.monotonic() + _SECONDS
+            case Kind.WATCH_MISSED:
+                self._swallows_until = time.monotonic() + _LONGEST_SECONDS
+                self._misses_a_deletion = True
             case Kind.WATCH_SWAPPED:
                 self._kept = line
             case _:

@@ -1,6 +1,7 @@
 """One trial: a fleet, a workload, a plan; and the history that the oracles judge."""
 
 import asyncio
+import dataclasses
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,11 +13,12 @@ from uuid import uuid4
 
 import aiohttp
 
+from faults.crew import Crew
+from faults.footprint import Footprint
 from faults.gateways import Ailment
-from faults.history import CLUSTER, History, Json, Moments
-from faults.operators import Operator
+from faults.history import CLUSTER, Call, History, Json, Moments
 from faults.oracles import Violation, violations
-from faults.plans import Course, Fault
+from faults.plans import Course, Fault, Kind
 from faults.proxy import Levers, Proxy
 from faults.records import path
 from faults.scene import NAME, Scene, StuckError, is_true
@@ -45,6 +47,11 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     gateways: Ailment = Ailment.NONE
 
+    @property
+    def is_elected(self) -> bool:
+        """Whether there are two replicas from the beginning, of which one leads by a Lease."""
+        return any(fault.kind is Kind.FROZEN for fault in self.faults)
+
     def __str__(self) -> str:
         """The plan as arguments of the command line."""
         ailment = () if self.gateways is Ailment.NONE else (f"--gateways '{self.gateways}'",)
@@ -53,16 +60,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a trial.
+    """What came of a trial; of its history only what is told of it, as a history is large.
 
     Attributes:
+        calls: the operators' writes from the workload's first step on, by seconds since then.
+        footprints: the operator's before and after, as in its history.
         counts: writes, reads and watch events of the operators, by the names of their channels.
         pending: faults whose turn never came.
         end: the state that all ended in.
     """
 
     plan: Plan
-    history: History = field(repr=False)
+    calls: tuple[Call, ...] = field(repr=False)
+    footprints: tuple[Footprint, ...]
     violations: tuple[Violation, ...]
     counts: dict[str, int]
     pending: tuple[Fault, ...]
@@ -71,53 +81,12 @@ class Result:
     log: Path
 
 
-@dataclass(slots=True)
-class _Crew:
-    """The trial's operators, one after the other."""
-
-    stage: Stage
-    namespace: str
-    log: Path
-    operator: Operator | None = None
-    killed: bool = False
-    crashes: list[str] = field(default_factory=list)
-
-    async def kill(self) -> None:
-        """End the one that is there."""
-        self.killed = True
-        if self.operator is not None:
-            await self.operator.kill()
-
-    async def run(self, proxy: Proxy) -> None:
-        """Have one at all times, as a kubelet does."""
-        kubeconfig = await self.stage.kubeconfig(self.namespace, proxy.port)
-        environment = {
-            "KUBECONFIG": str(kubeconfig),
-            "IMCHAT_NAMESPACES": self.namespace,
-            "IMCHAT_GATEWAY_NETWORKS": "127.0.0.0/8",
-            "IMCHAT_ADDRESS": "127.0.0.1",
-            "IMCHAT_METRICS_PORT": "0",
-            "IMCHAT_HEALTH_PORT": "0",
-        }
-        try:
-            while True:
-                self.operator = await self.stage.forkserver.start(environment, self.log)
-                await self.operator.ended.wait()
-                if not self.killed:
-                    self.crashes.append("an operator ended by itself")
-                    await asyncio.sleep(1)
-                self.killed = False
-                proxy.restarted()
-        finally:
-            if self.operator is not None:
-                await self.operator.kill()
-
-
 async def played(stage: Stage, plan: Plan) -> Result:
     """Play one trial and judge it."""
     namespace = f"{plan.workload.name}-{uuid4().hex[:6]}"
     begun = time.monotonic()
-    crew = _Crew(stage, namespace, stage.folder / f"{namespace}.log")
+    log = stage.folder / f"{namespace}.log"
+    crew = Crew(stage, namespace, log, is_elected=plan.is_elected)
     ledger = stage.records.ledgers[namespace]
     scene = Scene(api=stage.api, fleet=stage.fleet, ledger=ledger, namespace=namespace)
     course = Course(plan.faults)
@@ -128,8 +97,14 @@ async def played(stage: Stage, plan: Plan) -> Result:
             await stage.api.patch(_SUBRESOURCE.sub("", target), note)
 
     levers = Levers(
-        kill=crew.kill, touch=touch, revision=lambda: ledger.seen[-_STALE_REVISIONS:][0].revision
+        kill=crew.kill,
+        twin=crew.twin,
+        frozen=crew.frozen,
+        touch=touch,
+        revision=lambda: ledger.seen[-_STALE_REVISIONS:][0].revision,
+        compact=stage.storage.compact,
     )
+    before = after = None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_furnished(scene, plan.workload))
         proxy = await stack.enter_async_context(Proxy.running(stage.upstream, course, levers))
@@ -142,29 +117,37 @@ async def played(stage: Stage, plan: Plan) -> Result:
             moments, stuck = Moments(begun=now, disturbed=now, settled=now, ended=now), str(error)
         else:
             course.arm()
+            before = crew.footprint()
             if plan.gateways is not Ailment.NONE:
                 scene.strike(plan.gateways)
             moments, stuck = await _to_its_end(scene, plan, proxy)
+            after = crew.footprint()
         end = scene.end_state()
-    crashes = [*crew.crashes, *_tracebacks(crew.log)]
+    crashes = [*crew.crashes, *_tracebacks(log)]
     history = History(
         seen=tuple(sorted(ledger.seen, key=lambda s: s.revision)),
         calls=tuple(proxy.calls),
         endings=tuple(stage.fleet.endings.pop(namespace, ())),
         moments=moments,
         crashes=tuple(crashes),
+        footprints=(before, after) if before and after and before.pid == after.pid else None,
     )
     stage.records.ledgers.pop(namespace)
     found = [Violation(oracle="stuck", what=stuck)] if stuck else []
     return Result(
         plan=plan,
-        history=history,
+        calls=tuple(
+            dataclasses.replace(c, at=c.at - moments.begun, body=None)
+            for c in history.calls
+            if c.at >= moments.begun
+        ),
+        footprints=history.footprints or (),
         violations=(*found, *violations(history)),
         counts={channel.value: count for channel, count in course.counts.items()},
         pending=course.rest,
         end=end,
         seconds=time.monotonic() - begun,
-        log=crew.log,
+        log=log,
     )
 
 

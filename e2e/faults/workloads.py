@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from faults.gateways import Ailment
 from faults.history import CLUSTER, WINDOW, Json
+from faults.records import AUTOSCALER
 from faults.scene import NAME, Scene
-from harness.manifests import cluster, gateways, steady, window
+from harness.manifests import autoscaler, cluster, gateways, stateful_gateways, steady, window
+from imchat_operator.models import DRAIN
 
 _CAPACITY = 100
 _QUICK = {"connectionsPerSecond": 50, "deregisterDelay": "500ms", "deadline": "15s"}
@@ -18,9 +21,12 @@ _HEALING = {
     "recoveredFor": "3s",
     "evictWithin": "6s",
     "restarts": 2,
+    "terminatingFor": "2s",
+    "stormCooldown": "2s",
 }
 # A load that a plan interrupts must not count as another load.
 _METRICS = {"interval": "500ms", "timeout": "3s", "maxGap": "5m"}
+_SET = {"kind": "StatefulSet", "name": "gateway"}
 _SCALING = {
     "scaleUp": [{"above": 70, "for": "2s"}],
     "scaleDown": [{"below": 30, "for": "2s"}],
@@ -36,7 +42,10 @@ class Workload:
 
     Attributes:
         users: at the beginning.
+        spec: the ImChatCluster.
         play: does it, and returns when it is over.
+        is_stateful: whether the gateways are a StatefulSet's.
+        most_unavailable: what the gateways' PodDisruptionBudget allows.
     """
 
     name: str
@@ -44,19 +53,29 @@ class Workload:
     users: int
     spec: Json = field(repr=False)
     play: Play = field(repr=False)
+    is_stateful: bool = False
+    most_unavailable: int = 1
 
     @property
     def manifests(self) -> list[Json]:
-        """The Deployment, its PodDisruptionBudget and the ImChatCluster."""
-        return [*gateways(replicas=self.replicas, capacity=_CAPACITY), self.spec]
+        """The gateways, their PodDisruptionBudget and the ImChatCluster."""
+        deployment, budget = gateways(replicas=self.replicas, capacity=_CAPACITY)
+        budget["spec"]["maxUnavailable"] = self.most_unavailable
+        if self.is_stateful:
+            return [
+                stateful_gateways(replicas=self.replicas, capacity=_CAPACITY),
+                budget,
+                self.spec,
+            ]
+        return [deployment, budget, self.spec]
 
 
-def _steady() -> Json:
-    return steady(draining=_QUICK, healing=_HEALING, metrics=_METRICS)
+def _steady(**spec: Any) -> Json:
+    return steady(draining=_QUICK, healing=_HEALING, metrics=_METRICS, **spec)
 
 
-def _scaled(draining: Json) -> Json:
-    return cluster(draining=draining, healing=_HEALING, metrics=_METRICS, scaling=_SCALING)
+def _scaled(draining: Json, **spec: Any) -> Json:
+    return cluster(draining=draining, healing=_HEALING, metrics=_METRICS, scaling=_SCALING, **spec)
 
 
 async def _heal(scene: Scene) -> None:
@@ -78,26 +97,76 @@ async def _replaced(scene: Scene) -> None:
 
 
 async def _lose_a_node(scene: Scene) -> None:
-    await scene.lose_node(scene.pods[0])
+    lost = scene.pods[0]
+    await scene.lose_node(lost)
     await _replaced(scene)
+    await scene.remove_node(lost)
+    await scene.until(lambda: lost["metadata"]["name"] not in scene.names, "the pod gone by force")
+
+
+async def _have_a_storm(scene: Scene) -> None:
+    """Have most of a fleet look ill at a time, and then be well again."""
+    ill = scene.pods[:4]
+    scene.strike(Ailment.UNREADY, *ill)
+    await scene.until(
+        lambda: scene.condition("RemediationBlocked").get("reason") == "StormGate", "a storm"
+    )
+    scene.strike(Ailment.NONE, *ill)
+    await scene.until(lambda: scene.is_calm(5), "five ready gateways, nothing under way")
+    await scene.until(
+        lambda: scene.condition("RemediationBlocked").get("reason") == "NotBlocked", "its end"
+    )
+
+
+async def _ask_in_vain(scene: Scene) -> None:
+    """Ask for a gateway that is well to leave, which its budget never allows."""
+    await scene.annotate(scene.pods[0], DRAIN, "true")
+    await scene.until(lambda: scene.has_told("EvictionBlocked"), "EvictionBlocked")
+    await scene.until(lambda: scene.has_told("RemediationFailed"), "RemediationFailed")
+    await scene.annotate(scene.pods[0], DRAIN, None)
+    await scene.until(lambda: scene.is_calm(3), "three ready gateways, nothing under way")
 
 
 async def _scale_up(scene: Scene) -> None:
-    scene.want(160)
+    scene.want(190)  # four gateways' worth, and three is the most
     await scene.until(lambda: scene.has_told("ScalingUp"), "ScalingUp")
     await scene.until(lambda: scene.has_told("Rebalanced"), "Rebalanced")
     await scene.until(lambda: scene.is_calm(3), "three ready gateways")
 
 
 async def _scale_down(scene: Scene) -> None:
-    scene.want(80)
+    scene.want(50)  # one gateway's worth, and two is the least
     await scene.until(lambda: scene.has_told("ScaledDown"), "ScaledDown")
     await scene.until(lambda: scene.is_calm(2), "two ready gateways")
 
 
 async def _draining(scene: Scene) -> None:
     scene.want(80)
-    await scene.until(lambda: "Draining" in scene.phases(), "a drain")
+    await scene.until(lambda: scene.phases() == {"Draining"}, "a drain of each victim")
+
+
+async def _scale_by_hand(scene: Scene) -> None:
+    await _draining(scene)
+    await scene.scale(5)
+    await scene.until(lambda: scene.has_told("ResizeOvertaken"), "ResizeOvertaken")
+    await scene.until(lambda: scene.has_told("ScaledDown"), "ScaledDown, from the new base")
+    await scene.until(lambda: scene.is_calm(2), "two ready gateways")
+
+
+async def _have_an_autoscaler(scene: Scene) -> None:
+    """Have a real HPA write the replicas too: it wants five at least."""
+    await _draining(scene)
+    wanted = autoscaler("rival")
+    wanted["spec"]["minReplicas"] = 5
+    await scene.create(AUTOSCALER, wanted)
+    await scene.until(lambda: scene.replicas == 5, "five replicas, by the HPA")  # noqa: PLR2004
+    await scene.until(
+        lambda: scene.condition("Scaling").get("reason") == "ScalingConflict", "its conflict told"
+    )
+    await scene.change(CLUSTER, NAME, draining=_QUICK)
+    scene.want(200)  # a rule that is met has its streak written, for as long as it is
+    await scene.until(lambda: scene.has_told("Rebalanced"), "Rebalanced")
+    await scene.until(lambda: scene.is_calm(5), "five ready gateways, nothing under way")
 
 
 async def _open_a_window(scene: Scene) -> None:
@@ -160,9 +229,39 @@ WORKLOADS = {
     for w in (
         Workload(name="heal", replicas=3, users=90, spec=_steady(), play=_heal),
         Workload(name="heal-two", replicas=5, users=150, spec=_steady(), play=_heal_two),
-        Workload(name="scale-up", replicas=2, users=80, spec=_scaled(_QUICK), play=_scale_up),
+        Workload(
+            name="set",
+            replicas=3,
+            users=90,
+            spec=_steady(targetRef=_SET),
+            play=_heal,
+            is_stateful=True,
+        ),
+        Workload(
+            name="barred", replicas=3, users=90, spec=_steady(), play=_heal, most_unavailable=0
+        ),
+        Workload(
+            name="refused",
+            replicas=3,
+            users=90,
+            spec=_steady(),
+            play=_ask_in_vain,
+            most_unavailable=0,
+        ),
+        Workload(name="storm", replicas=5, users=150, spec=_steady(), play=_have_a_storm),
+        Workload(
+            name="scale-up",
+            replicas=2,
+            users=80,
+            spec=_scaled(_QUICK, maxReplicas=3),
+            play=_scale_up,
+        ),
         Workload(name="scale-down", replicas=4, users=200, spec=_scaled(_QUICK), play=_scale_down),
         Workload(name="node-loss", replicas=3, users=90, spec=_steady(), play=_lose_a_node),
+        Workload(name="by-hand", replicas=4, users=200, spec=_scaled(_SLOW), play=_scale_by_hand),
+        Workload(
+            name="autoscaler", replicas=4, users=200, spec=_scaled(_SLOW), play=_have_an_autoscaler
+        ),
         Workload(name="window", replicas=4, users=200, spec=_scaled(_SLOW), play=_open_a_window),
         Workload(name="edit", replicas=4, users=200, spec=_scaled(_SLOW), play=_edit_the_spec),
         Workload(

@@ -1,11 +1,13 @@
 """Each oracle on a history that is right, and on the same with one thing wrong in it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
+from faults.footprint import Footprint
 from faults.history import (
     CLUSTER,
     DEPLOYMENT,
@@ -25,6 +27,9 @@ _ROOT = "/apis/apps/v1/namespaces/n/deployments/gateway/scale"
 _GATE = "imchat.dev/accepting-connections"
 
 
+_BEFORE = Footprint(pid=7, descriptors=20, threads=1, memory=70_000)
+
+
 class Story:
     """A history that is told step by step; a second passes with each."""
 
@@ -34,10 +39,12 @@ class Story:
         self._calls: list[Call] = []
         self._endings: list[Ending] = []
         self.crashes: tuple[str, ...] = ()
+        self.after = _BEFORE
 
     def cluster(self, **status: Any) -> None:
         """A revision of the ImChatCluster."""
-        spec = {"minReplicas": 2, "maxReplicas": 4}
+        draining = {"connectionsPerSecond": 50, "deregisterDelay": "500ms"}
+        spec = {"minReplicas": 2, "maxReplicas": 4, "draining": draining}
         self._see(CLUSTER, "chat", {"spec": spec, "status": status})
 
     def deployment(self, replicas: int) -> None:
@@ -67,7 +74,7 @@ class Story:
         }
         self._see(EVENT, f"{reason}-{next(self._steps)}", body, decision=decision)
 
-    def call(self, method: str, path: str, body: Json | None = None) -> None:
+    def call(self, method: str, path: str, body: Json | None = None, status: int = 200) -> None:
         """A write of the operator, of the latest revision."""
         at = float(next(self._steps))
         revision = self._seen[-1].revision
@@ -78,12 +85,12 @@ class Story:
                 method=method,
                 path=path,
                 body=body,
-                status=200,
+                status=status,
                 revision=revision,
             )
         )
 
-    def ended(self, connections: int, *, was_late: bool = False) -> None:
+    def ended(self, connections: int, *, was_late: bool = False, pace: float = 50) -> None:
         """A gateway's end."""
         self._endings.append(
             Ending(
@@ -91,6 +98,7 @@ class Story:
                 pod="a",
                 uid="uid-a",
                 connections=connections,
+                pace=pace,
                 was_late=was_late,
                 was_ill=False,
             )
@@ -121,11 +129,13 @@ class Story:
             endings=tuple(self._endings),
             moments=Moments(begun=0, disturbed=end, settled=end, ended=end + 4),
             crashes=self.crashes,
+            footprints=(_BEFORE, self.after),
         )
 
 
-def _drain(pod: str, id_: str = "d1", purpose: str = "Healing") -> Json:
-    return {"pod": pod, "uid": f"uid-{pod}", "id": id_, "purpose": purpose}
+def _drain(pod: str, id_: str = "d1", purpose: str = "Healing", **fields: str) -> Json:
+    known = {"pod": pod, "uid": f"uid-{pod}", "id": id_, "purpose": purpose}
+    return {**known, "phase": "Isolating", "phaseSince": "2026-03-01T12:00:00Z", **fields}
 
 
 def _right(story: Story) -> None:
@@ -193,6 +203,7 @@ def _scale_down_in_a_window(story: Story) -> None:
 
 
 def _forgotten_window(story: Story) -> None:
+    story.window("ADDED")
     story.cluster(decision="d4", window="work")
     story.cluster(decision="d5")
     story.cluster(decision="d6", drains=[_drain("c", "d6")])
@@ -200,6 +211,40 @@ def _forgotten_window(story: Story) -> None:
 
 def _cut(story: Story) -> None:
     story.ended(3)
+
+
+def _too_fast(story: Story) -> None:
+    story.ended(0, pace=51)
+
+
+def _too_soon(story: Story) -> None:
+    story.cluster(decision="d4", drains=[_drain("c", "d4")])
+    soon = {"phase": "Draining", "phaseSince": "2026-03-01T12:00:00.4Z"}
+    story.cluster(decision="d5", drains=[_drain("c", "d4", **soon)])
+
+
+def _deleted_past_the_budget(story: Story) -> None:
+    story.cluster(decision="d4", drains=[_drain("c", "d4", phase="Removing", ailment="NotReady")])
+    story.call("DELETE", "/api/v1/namespaces/n/pods/c")
+
+
+def _well_and_deleted(story: Story) -> None:
+    deleting = _drain("c", "d4", phase="Deleting", ailment="DrainRequested")
+    story.cluster(decision="d4", drains=[deleting])
+    story.call("DELETE", "/api/v1/namespaces/n/pods/c")
+
+
+def _asked_again_and_again(story: Story) -> None:
+    for _ in range(7):
+        story.call("POST", "/api/v1/namespaces/n/pods/c/eviction", status=429)
+
+
+def _more_files(story: Story) -> None:
+    story.after = replace(_BEFORE, descriptors=30)
+
+
+def _more_memory(story: Story) -> None:
+    story.after = replace(_BEFORE, memory=80_000)
 
 
 def _unrecorded_scale(story: Story) -> None:
@@ -252,6 +297,13 @@ def _crash(story: Story) -> None:
         (_scale_down_in_a_window, "nothing outside its window"),
         (_forgotten_window, "nothing outside its window"),
         (_cut, "no connection cut"),
+        (_too_fast, "drains take their time"),
+        (_too_soon, "drains take their time"),
+        (_deleted_past_the_budget, "budgets minded"),
+        (_well_and_deleted, "budgets minded"),
+        (_asked_again_and_again, "no hammering"),
+        (_more_files, "nothing left behind"),
+        (_more_memory, "nothing left behind"),
         (_unrecorded_scale, "each resize decided once"),
         (_scaled_twice, "each resize decided once"),
         (_untold_scale, "each resize decided once"),
