@@ -51,9 +51,19 @@ _TYPES = {
 }
 ANNOUNCED = frozenset(_TYPES)
 
-# What moves with each sample, or tells of what does.
+# What moves with each sample, or tells of what does; and the epoch, which is the shell's: a new
+# leader's first status is written for it anyway.
 _MOVING = frozenset(
-    {"observed_at", "decision", "conditions", "streaks", "pending_events", "peaks", "sizing"}
+    {
+        "observed_at",
+        "decision",
+        "conditions",
+        "streaks",
+        "pending_events",
+        "peaks",
+        "sizing",
+        "epoch",
+    }
 )
 _LASTING = attrgetter(*(n for n in ImChatClusterStatus.model_fields if n not in _MOVING))
 
