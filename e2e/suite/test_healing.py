@@ -59,7 +59,9 @@ def test_a_gateway_that_fails_its_readiness_is_drained_and_replaced_without_a_cu
 
 
 def test_a_crash_loops_clients_are_the_only_ones_that_are_cut(namespace: Namespace) -> None:
-    names = _begun(namespace)
+    # One that is slow to come up again is not ill for that.
+    patient = {"unresponsiveFor": "2m", "notReadyFor": "2m", "restarts": 2}
+    names = _begun(namespace, healing=patient)
     ill = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
         users.wait_for_connected(150)
