@@ -77,14 +77,16 @@ faults: $(READY) programs ## 2,000 seeded trials, kill -9 around every write, ev
 	$(BIN)/python -m faults trials --seeds 2000 --output dist/faults/trials.json
 	$(BIN)/python -m faults kills --output dist/faults/kills.json
 	$(BIN)/python -m faults matrix --long --output dist/faults/matrix.json
+	$(BIN)/python -m faults compacted --output dist/faults/compacted.json
 
 .PHONY: faults-ci
-faults-ci: $(READY) programs ## 200 seeded trials; a failing one prints what repeats it (docs/faults.md)
-	$(BIN)/python -m faults trials --seeds 200 --output dist/faults/trials-ci.json
+faults-ci: $(READY) programs ## 50 seeded trials; a failing one prints what repeats it (docs/faults.md)
+	$(BIN)/python -m faults trials --seeds 50 --output dist/faults/trials-ci.json
 
 .PHONY: planted
 planted: $(READY) programs ## Bugs planted into copies of the operator: which of them the oracles find
-	$(BIN)/python -m faults planted
+	$(BIN)/python -m faults planted --output dist/faults/planted.json
+	$(BIN)/python -m faults index
 
 .PHONY: bench-healing
 bench-healing: $(READY) ## Every failure class with the operator and without it: figures for docs/healing.md

@@ -115,7 +115,7 @@ class Fleet:
 
     def strike(self, uid: str, ailment: Ailment) -> None:
         """Have a gateway fall ill."""
-        self._pods[uid].gateway.ailment = ailment
+        self._pods[uid].gateway.strike(ailment)
         self._go(self._report(uid))
 
     async def run(self) -> None:
@@ -227,7 +227,7 @@ class Fleet:
         meta, gateway = pod.body["metadata"], pod.gateway
         if not gateway.lives:
             return
-        was_late, was_ill = gateway.is_late, gateway.ailment in _EXCUSED
+        was_late, was_ill = gateway.is_late, bool(gateway.ailments & _EXCUSED)
         cut = await gateway.end()
         ending = Ending(
             at=time.monotonic(),

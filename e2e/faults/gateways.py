@@ -33,6 +33,12 @@ class Ailment(StrEnum):
 
 
 _KEEPS_ITS_CLIENTS = {Ailment.HANG, Ailment.IGNORES_DRAIN, Ailment.LIES_IN_DRAIN}
+_OF_DRAINS = {
+    Ailment.IGNORES_DRAIN,
+    Ailment.HANGS_IN_DRAIN,
+    Ailment.DIES_IN_DRAIN,
+    Ailment.LIES_IN_DRAIN,
+}
 
 
 class Gateway:
@@ -46,12 +52,16 @@ class Gateway:
         self.cut = 0
         self.restarts = 0
         self.fastest = 0.0
-        self.ailment = Ailment.NONE
+        self.ailments = {Ailment.NONE}
         self._pace = 0.0
         self._keep = 0
         self._deadline = 0.0
         self._runner: web.ServerRunner | None = None
         self._dying: asyncio.Task[None] | None = None
+
+    def strike(self, ailment: Ailment) -> None:
+        """Fall ill, or be well again; what is wrong with its drains is so beside and for good."""
+        self.ailments = {ailment, *(self.ailments & _OF_DRAINS)}
 
     @property
     def lives(self) -> bool:
@@ -66,7 +76,7 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """What its readiness probe says."""
-        hangs = self.ailment in {Ailment.UNREADY, Ailment.HANG}
+        hangs = self.ailments & {Ailment.UNREADY, Ailment.HANG}
         return self.lives and not self.drains and not hangs
 
     @property
@@ -107,7 +117,7 @@ class Gateway:
 
     def pass_time(self, seconds: float) -> None:
         """Close what is due to be closed."""
-        if self.drains and self.ailment not in _KEEPS_ITS_CLIENTS:
+        if self.drains and not self.ailments & _KEEPS_ITS_CLIENTS:
             rest = 0.0 if self.is_late else float(self._keep)
             gone = self.connections if self.is_late else self._pace * seconds
             self.connections = max(min(rest, self.connections), self.connections - gone)
@@ -125,7 +135,7 @@ class Gateway:
         return web.json_response({"connections": self.held})
 
     def _metrics(self) -> str:
-        lies = self.drains and self.ailment is Ailment.LIES_IN_DRAIN
+        lies = self.drains and Ailment.LIES_IN_DRAIN in self.ailments
         return _METRICS.format(
             connections=0 if lies else self.held,
             capacity=self.capacity,
@@ -139,16 +149,16 @@ class Gateway:
         self._pace = float(order["connectionsPerSecond"])
         self.fastest = max(self.fastest, self._pace)
         self._keep = int(order.get("keepConnections", 0))
-        if self.ailment is Ailment.HANGS_IN_DRAIN:
-            self.ailment = Ailment.HANG
+        if Ailment.HANGS_IN_DRAIN in self.ailments:
+            self.strike(Ailment.HANG)
             await self._hung()
-        if self.ailment is Ailment.DIES_IN_DRAIN:
-            self.ailment = Ailment.NONE
+        if Ailment.DIES_IN_DRAIN in self.ailments:
+            self.ailments = {Ailment.NONE}
             self._dying = asyncio.create_task(self._died())
 
     async def _hung(self) -> None:
         """Answer nobody while it hangs, which it does until its end."""
-        if self.ailment is Ailment.HANG:
+        if Ailment.HANG in self.ailments:
             await asyncio.Event().wait()
 
     async def _died(self) -> None:

@@ -32,7 +32,7 @@ class Reflector(reflector.Reflector[T], Generic[T]):
             session = await web_session(configuration)
             return kopf.AiohttpSession(server=configuration.host, aiohttp_session=session)
 
-        @kopf.index("", "v1", "pods", registry=registry)
+        @kopf.index("", "v1", "pods", id="objects", registry=registry)
         async def objects(body: kopf.Body, uid: str, **_: Any) -> dict[str, T]:
             return {uid: self._project(dict(body))}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from faults.conduct import no_crash, no_hammering, nothing_left_behind, quiet_at_the_end
 from faults.history import (
     CHANGES,
     CLUSTER,
@@ -24,9 +25,6 @@ from faults.history import (
 _OF_RESIZES = {"ScalingUp", "ScalingDown"}
 # A gateway that is well and only has to leave is never removed past its budget.
 _OF_THE_WELL = {"DrainRequested", "NodeLeaving", "NodeNotReady", "NodePressure"}
-_MORE_DESCRIPTORS, _MORE_THREADS, _MORE_MEMORY = 4, 1, 4 << 10
-# An object that has changed, or is gone, is read again: that may happen as often as it changes.
-_REFUSED, _OF_RACES, _MOST_REFUSALS = 400, {404, 409}, 6
 _OF_REMOVALS = {"GatewayEvicted", "GatewayDeleted"}
 
 
@@ -90,7 +88,7 @@ def disruptions_within_the_budget(history: History) -> Iterator[str]:
 
 
 def rotation_within_the_budget(history: History) -> Iterator[str]:
-    """No ready gateway is taken out of rotation that no drain is about."""
+    """No ready gateway is taken out of rotation without a drain, and none put back under one."""
     cluster: Json = {}
     gates: dict[str, bool] = {}
     for seen in history.seen:
@@ -99,9 +97,14 @@ def rotation_within_the_budget(history: History) -> Iterator[str]:
         if seen.kind != POD:
             continue
         was, gates[seen.uid] = gates.get(seen.uid, False), _gate(seen.body)
-        drained = {d["uid"] for d in cluster.get("status", {}).get("drains", ())}
+        drains = cluster.get("status", {}).get("drains", ())
+        drained = {d["uid"] for d in drains}
         if was and not gates[seen.uid] and seen.uid not in drained:
             yield f"{seen.name} was taken out of rotation at revision {seen.revision}, undrained"
+        # A rebalance ends by that, with its record still there.
+        for_good = {d["uid"] for d in drains if d["purpose"] != "Rebalance"}
+        if gates[seen.uid] and not was and seen.uid in for_good:
+            yield f"{seen.name} was put in rotation at revision {seen.revision}, while it drains"
 
 
 def nothing_outside_its_window(history: History) -> Iterator[str]:
@@ -144,13 +147,14 @@ def no_connection_cut(history: History) -> Iterator[str]:
 
 def drains_take_their_time(history: History) -> Iterator[str]:
     """Load balancers get their delay first, and no gateway is told to close faster than it may."""
-    paces = [s.body["spec"]["draining"]["connectionsPerSecond"] for s in history.of(CLUSTER)]
+    asked = [s.body["spec"]["draining"] for s in history.of(CLUSTER)]
+    paces = [draining["connectionsPerSecond"] for draining in asked]
+    delay = min((_seconds(draining["deregisterDelay"]) for draining in asked), default=0)
     for ending in history.endings:
         if ending.pace > max(paces, default=ending.pace):
             yield f"{ending.pod} was told to close {ending.pace:g} connections a second"
     isolated: dict[str, datetime] = {}
     for seen in history.of(CLUSTER):
-        delay = _seconds(seen.body["spec"]["draining"]["deregisterDelay"])
         for drain in seen.body.get("status", {}).get("drains", ()):
             since = datetime.fromisoformat(drain["phaseSince"])
             if drain["phase"] == "Isolating":
@@ -238,40 +242,6 @@ def decisions_before_actions(history: History) -> Iterator[str]:
         is_ours = event["involvedObject"]["kind"] in {"Pod", "ImChatCluster"}
         if decision and is_ours and decision not in known:
             yield f"{event['reason']} is of decision {decision}, which was never recorded"
-
-
-def quiet_at_the_end(history: History) -> Iterator[str]:
-    """Once all has settled nothing is written but the Lease."""
-    late = [c for c in history.writes if c.at > history.moments.settled]
-    if late:
-        yield f"{len(late)} writes after all had settled, such as {late[0].method} {late[0].path}"
-
-
-def no_crash(history: History) -> Iterator[str]:
-    """No operator ends by itself, and none logs an exception that it did not expect."""
-    counts = Counter(history.crashes)
-    yield from (f"{what} ({count} times)" for what, count in counts.items())
-
-
-def nothing_left_behind(history: History) -> Iterator[str]:
-    """An operator that lived through it all has in use what it had before, or about as much."""
-    if history.footprints is None:
-        return
-    before, after = history.footprints
-    if after.descriptors > before.descriptors + _MORE_DESCRIPTORS:
-        yield f"{after.descriptors} open files, {before.descriptors} before"
-    if after.threads > before.threads + _MORE_THREADS:
-        yield f"{after.threads} threads, {before.threads} before"
-    if after.memory > before.memory + _MORE_MEMORY:
-        yield f"{after.memory} KiB of memory, {before.memory} before"
-
-
-def no_hammering(history: History) -> Iterator[str]:
-    """What the API server refuses is not asked for again and again."""
-    refused = (c for c in history.calls if c.status >= _REFUSED and c.status not in _OF_RACES)
-    for (method, target), count in Counter((c.method, c.path) for c in refused).items():
-        if count > _MOST_REFUSALS:
-            yield f"{method} {target} was refused {count} times"
 
 
 ORACLES: tuple[Callable[[History], Iterator[str]], ...] = (

@@ -1,7 +1,7 @@
 """What goes wrong in a trial, and when: `conflict@3` is a conflict at the third write.
 
-Writes (the Lease's aside), reads and watch events are counted apart, from the workload's first
-step on.
+Writes (the Lease's aside), reads, watch events, and those of pods are counted apart, from the
+workload's first step on.
 """
 
 import re
@@ -15,6 +15,7 @@ class Channel(StrEnum):
     WRITE = "write"
     READ = "read"
     EVENT = "watch event"
+    POD = "watch event of a pod"
 
 
 class Kind(StrEnum):
@@ -69,6 +70,9 @@ class Kind(StrEnum):
     """The watch says 410 Gone in its stream, and the next ones do, until it is listed again."""
     WATCH_GONE_HTTP = "gone-http"
     """The watch breaks off; the next ones are answered with HTTP 410 until it is listed again."""
+    PODS_GONE = "pods-gone"
+    PODS_GONE_HTTP = "pods-gone-http"
+    """The same two, at an event of a gateway's pod."""
     WATCH_CUT = "watch-cut"
     """The watch breaks off before the event is delivered."""
     WATCH_HELD = "watch-held"
@@ -76,7 +80,7 @@ class Kind(StrEnum):
     WATCH_SWALLOWED = "watch-swallowed"
     """What happens within 3 s is never delivered; then 410, so that only its end is seen."""
     WATCH_MISSED = "watch-missed"
-    """The same until something was deleted, at most for 15 s: the deletion is never delivered."""
+    """What happens to the gateways' pods is never delivered until one was deleted, or for 15 s."""
     WATCH_SWAPPED = "watch-swapped"
     """The event comes after the next one of another object."""
     COMPACTED = "compacted"
@@ -89,12 +93,16 @@ OF_READS = (Kind.READ_THROTTLED, Kind.READ_BROKEN, Kind.READ_CUT, Kind.READ_SLOW
 OF_EVENTS = (
     Kind.WATCH_GONE,
     Kind.WATCH_GONE_HTTP,
+    Kind.PODS_GONE,
+    Kind.PODS_GONE_HTTP,
     Kind.WATCH_CUT,
     Kind.WATCH_HELD,
     Kind.WATCH_SWALLOWED,
     Kind.WATCH_MISSED,
     Kind.WATCH_SWAPPED,
 )
+# They are counted by the events of pods alone.
+OF_PODS = (Kind.PODS_GONE, Kind.PODS_GONE_HTTP, Kind.WATCH_MISSED)
 # They take minutes by their nature.
 LONG = (Kind.AWAY_LONG, Kind.DOWN_LONG, Kind.SILENT)
 # It is for all trials of a control plane at a time, and a watch cache would answer in its place.
@@ -120,6 +128,8 @@ class Fault:
         """What is counted."""
         if self.kind in OF_READS:
             return Channel.READ
+        if self.kind in OF_PODS:
+            return Channel.POD
         is_of_events = self.kind in {*OF_EVENTS, *OF_STORAGE}
         return Channel.EVENT if is_of_events else Channel.WRITE
 

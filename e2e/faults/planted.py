@@ -21,6 +21,7 @@ from faults.workloads import WORKLOADS
 
 __all__ = ["BUGS", "Bug", "found_by", "indexed", "plan_of_words", "planted_text"]
 
+_PATIENCE = 60.0  # a trial without a bug takes half of it, all steps together
 _INDEX = Path(__file__).with_name("kopf_index.py")
 _INDEXED = Bug(
     name="keeps its pods by @kopf.index",
@@ -79,7 +80,8 @@ async def _campaign(
     stage: Stage, sound: Campaign, tree: Path, jobs: int = 1
 ) -> AsyncIterator[Campaign]:
     async with Forkserver.running(tree) as forkserver:
-        yield Campaign(dataclasses.replace(stage, forkserver=forkserver), jobs, sound)
+        hasty = dataclasses.replace(stage, forkserver=forkserver, patience=_PATIENCE)
+        yield Campaign(hasty, jobs, sound)
 
 
 def plan_of_words(words: str) -> Plan:

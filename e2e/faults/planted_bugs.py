@@ -48,14 +48,14 @@ BUGS: tuple[Bug, ...] = (
         file="shell/reconcile.py",
         old="        self._body = slim(body)\n        return 0.0\n",
         new="        return 0.0\n",
-        plans=("heal touched@2",),
+        plans=("heal touched@2", *(f"heal watch-held@{at} touched@3" for at in range(3, 9))),
     ),
     Bug(
         name="ends its loop at an error",
         file="shell/reconcile.py",
         old="            return self._failed(error)\n        self._failures = 0\n",
         new="            raise\n        self._failures = 0\n",
-        plans=("heal broken@1",),
+        plans=("heal cut@1", "heal cut@3"),
     ),
     Bug(
         name="drains without a finalizer",
@@ -77,10 +77,7 @@ BUGS: tuple[Bug, ...] = (
         file="shell/events.py",
         old="        **_latest(event, name=event.name, namespace=namespace),\n",
         new='        **_latest(event, name=f"{event.name}{time.time_ns()}", namespace=namespace),\n',
-        plans=(
-            "heal kill-committed@5",
-            "heal lost@5",
-        ),
+        plans=("heal kill-committed@8", "heal lost@8", "heal kill-committed@9", "heal lost@10"),
     ),
     Bug(
         name="forgets an Event that was refused for now",
@@ -119,23 +116,16 @@ BUGS: tuple[Bug, ...] = (
         file="shell/reflector.py",
         old='        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
         new='        self.items |= {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
-        plans=(
-            "heal watch-swallowed@20",
-            "heal watch-swallowed@22",
-            "heal watch-swallowed@17",
-            "heal watch-swallowed@24",
-        ),
+        plans=("heal watch-missed@4", "heal watch-missed@3", "heal watch-missed@5"),
     ),
     Bug(
         name="watches on from where it was after 410",
         file="shell/reflector.py",
-        old='            if seen.get("code") == HTTPStatus.GONE:\n                raise _GoneError\n',
-        new="",
+        old='            except _GoneError:\n                version = ""\n',
+        new="            except _GoneError:\n                await asyncio.sleep(1)\n",
         plans=(
-            "heal gone@5",
-            "heal gone@10",
-            "heal gone@14",
-            "heal gone@18",
+            "heal pods-gone@3",
+            "heal pods-gone@4",
         ),
     ),
     Bug(
@@ -146,10 +136,8 @@ BUGS: tuple[Bug, ...] = (
         new="            if error.status == HTTPStatus.GONE:\n                await asyncio.sleep(3600)\n"
         "            raise\n",
         plans=(
-            "heal gone-http@5",
-            "heal gone-http@10",
-            "heal gone-http@14",
-            "heal gone-http@18",
+            "heal pods-gone-http@3",
+            "heal pods-gone-http@4",
         ),
     ),
     Bug(
@@ -164,21 +152,21 @@ BUGS: tuple[Bug, ...] = (
         file="core/draining.py",
         old="if held <= residual and (",
         new="if held <= residual + 20 and (",
-        plans=("heal", "scale-down"),
+        plans=("by-hand",),
     ),
     Bug(
         name="takes a deadline that is a tenth of what is asked for",
         file="core/draining.py",
         old="    is_due = took >= snapshot.spec.draining.deadline\n",
         new="    is_due = took >= snapshot.spec.draining.deadline / 60\n",
-        plans=("edit", "heal", "scale-down"),
+        plans=("by-hand",),
     ),
     Bug(
         name="shrinks before all are drained",
         file="core/resizing.py",
         old="    if not _is_drained(resize, drains) or _may_be_too_much(load, resize, snapshot.spec):\n",
         new="    if _may_be_too_much(load, resize, snapshot.spec):\n",
-        plans=("scale-down",),
+        plans=("by-hand",),
     ),
     Bug(
         name="shrinks by one more than it drained",
@@ -186,13 +174,6 @@ BUGS: tuple[Bug, ...] = (
         old="    return Scale(from_=resize.from_, to=resize.to, resource_version",
         new="    return Scale(from_=resize.from_, to=resize.to - (resize.to < resize.from_), "
         "resource_version",
-        plans=("scale-down",),
-    ),
-    Bug(
-        name="does not rank its victims",
-        file="core/resizing.py",
-        old="        if unranked:\n",
-        new="        if False:\n",
         plans=("scale-down",),
     ),
     Bug(
@@ -266,7 +247,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/outbox.py",
         old="        if notice.reason in STATES:\n",
         new="        if notice.reason in STATES or notice.reason == Reason.GATEWAY_DRAINING:\n",
-        plans=("window", "scale-down"),
+        plans=("by-hand",),
     ),
     Bug(
         name="repairs more at a time than it may",
@@ -315,7 +296,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/planner.py",
         old="        if g.terminating or g.uid in drained or is_kept:\n",
         new="        if g.terminating or is_kept:\n",
-        plans=("heal", "scale-down"),
+        plans=("by-hand",),
     ),
     Bug(
         name="leaves an undone drain to its gateway",
@@ -392,14 +373,7 @@ BUGS: tuple[Bug, ...] = (
         file="shell/reconcile.py",
         old="        is_held = bool(decision.actions) if is_leaving else decision.is_under_way\n",
         new="        is_held = decision.is_under_way\n",
-        plans=("delete",),
-    ),
-    Bug(
-        name="renews a Lease that another has",
-        file="shell/leadership.py",
-        old="            if found is None or found.holder != self._identity:\n",
-        new="            if found is None:\n",
-        plans=("heal frozen@6", "scale-down frozen@6"),
+        plans=("delete broken@17", "delete broken@18", "delete broken@19"),
     ),
     Bug(
         name="takes a Lease that is held",

@@ -5,21 +5,20 @@ TLS ends here; what is sent on carries the operator's own token.
 
 import asyncio
 import itertools
-import json
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Self
 
 import aiohttp
 from aiohttp import web
 
-from faults.history import Call, Json
+from faults.history import Call
+from faults.levers import Levers, Upstream
 from faults.plans import KILLS, RESTARTS, Channel, Course, Kind
 from faults.refusals import refusal
-from faults.streams import Stream
+from faults.streams import GONE, Stream
+from faults.wire import cut, lines, one, parsed
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _SLOW_SECONDS = 3.0
@@ -36,37 +35,6 @@ _REFUSED_WITH = {
 }
 _SEATS = 2
 _LISTED = ("pods", "nodes", "imchatclusters", "maintenancewindows", "horizontalpodautoscalers")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """The API server itself, for all proxies."""
-
-    session: aiohttp.ClientSession
-    server: str
-    serving: ssl.SSLContext
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levers:
-    """What a fault needs beside the connection.
-
-    Attributes:
-        kill: ends an operator, by its seat, by `kill -9`.
-        twin: starts another one beside it.
-        frozen: stops an operator for as long as the block lasts, which begins once another one has
-            taken over, as the function tells.
-        touch: changes the object at a path a little, as somebody else.
-        revision: of some time ago, for what is stale.
-        compact: has etcd forget what was until now.
-    """
-
-    kill: Callable[[int], Awaitable[None]]
-    twin: Callable[[], None]
-    frozen: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
-    touch: Callable[[str], Awaitable[None]]
-    revision: Callable[[], int]
-    compact: Callable[[], Awaitable[None]]
 
 
 class Proxy:
@@ -88,7 +56,7 @@ class Proxy:
         self._stale = 0
         self._is_disordered = False
         self._windows_from = 0.0
-        self._gone: set[str] = set()
+        self._gone: dict[str, bool] = {}
         self._open: set[asyncio.Transport] = set()
         self._sent: set[asyncio.Task[web.Response]] = set()
         self.calls: list[Call] = []
@@ -137,10 +105,10 @@ class Proxy:
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         if time.monotonic() < self._away_until:
-            return refusal(503) if self._is_down else _cut(request)
+            return refusal(503) if self._is_down else cut(request)
         transport = request.transport
         if transport is None:
-            return _cut(request)
+            return cut(request)
         self._open.add(transport)
         try:
             if request.path.endswith("/maintenancewindows"):
@@ -149,12 +117,12 @@ class Proxy:
                 return await self._watched(request)
             return await (self._read(request) if request.method == "GET" else self._write(request))
         except ConnectionError:  # the operator is gone, or does not wait any longer
-            return _cut(request)
+            return cut(request)
         finally:
             self._open.discard(transport)
 
     async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._gone.discard(request.path)  # as of a list there is something to watch on from
+        self._gone.pop(request.path, None)  # as of a list there is something to watch on from
         fault = None if _is_of_a_lease(request) else self._course.next(Channel.READ)
         if fault is not None:
             self.disturbed = time.monotonic()
@@ -162,7 +130,7 @@ class Proxy:
             case Kind.READ_THROTTLED | Kind.READ_BROKEN:
                 return refusal(_REFUSED_WITH[fault])
             case Kind.READ_CUT:
-                return _cut(request)
+                return cut(request)
             case Kind.READ_SLOW:
                 await asyncio.sleep(_SLOW_SECONDS)
         return await self._forwarded(request, b"")
@@ -188,10 +156,10 @@ class Proxy:
             case Kind.THROTTLED | Kind.BROKEN | Kind.UNAVAILABLE:
                 return refusal(_REFUSED_WITH[fault])
             case Kind.CUT:
-                return _cut(request)
+                return cut(request)
             case Kind.LOST:
                 await self._committed(request, body)
-                return _cut(request)
+                return cut(request)
             case Kind.SILENT:
                 await self._committed(request, body)
                 await asyncio.sleep(3600)
@@ -213,7 +181,7 @@ class Proxy:
         self._away_until = self.disturbed = time.monotonic() + seconds
         for transport in tuple(self._open):
             transport.abort()
-        return _cut(request)
+        return cut(request)
 
     async def _frozen(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         """Hold a write until another operator has written; then it arrives, late."""
@@ -235,11 +203,11 @@ class Proxy:
         seat = self._seat(request)
         if fault is Kind.KILL_BEFORE:
             await asyncio.shield(self._levers.kill(seat))
-            return _cut(request)
+            return cut(request)
         answer = await self._committed(request, body)
         if fault is Kind.KILL_COMMITTED:
             await asyncio.shield(self._levers.kill(seat))
-            return _cut(request)
+            return cut(request)
         if fault is Kind.KILL_STALE:
             self._stale = self._levers.revision()
         self._is_disordered = fault is Kind.KILL_DISORDERED
@@ -260,13 +228,13 @@ class Proxy:
         async with self._asked(request, body) as answer:
             content = await answer.read()
         if request.method != "GET":
-            found = _json(content)
+            found = parsed(content)
             call = Call(
                 at=time.monotonic(),
                 operator=operator,
                 method=request.method,
                 path=request.path,
-                body=_json(body),
+                body=parsed(body),
                 status=answer.status,
                 revision=int(found.get("metadata", {}).get("resourceVersion") or 0),
             )
@@ -300,66 +268,34 @@ class Proxy:
 
     async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
         where = request.path
-        if where in self._gone and "resourceVersion" in request.query:
-            return refusal(410)
-        self._gone.discard(where)
+        if "resourceVersion" in request.query and where in self._gone:
+            return web.Response(body=GONE) if self._gone[where] else refusal(410)
+        self._gone.pop(where, None)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         answer.enable_chunked_encoding()
-        stream = Stream(Course(()) if _is_of_a_lease(request) else self._course)
+        course = Course(()) if _is_of_a_lease(request) else self._course
+        stream = Stream(course, is_of_pods=where.endswith("/pods"))
         async with self._asked(request, b"") as source:
             if source.status != 200:  # noqa: PLR2004 -- HTTP's own number
                 return web.Response(status=source.status, body=await source.read())
             await answer.prepare(request)
-            async for line in _lines(source, stream):
+            async for line in lines(source, stream):
                 await asyncio.sleep(max(0.0, self._stale_until - time.monotonic()))
-                async for passed in stream.delivered(line) if line else _one(stream.overdue()):
+                async for passed in stream.delivered(line) if line else one(stream.overdue()):
                     await answer.write(passed)
                 self.disturbed = max(self.disturbed, stream.disturbed)
                 if stream.is_broken:
                     break
         if stream.is_gone:
-            self._gone.add(where)
+            self._gone[where] = stream.is_told
         if stream.is_forgotten:
             await self._levers.compact()
             self.disturbed = time.monotonic()
         if stream.is_broken:
-            return _cut(request)
+            return cut(request)
         await answer.write_eof()
         return answer
 
 
-async def _lines(source: aiohttp.ClientResponse, stream: Stream) -> AsyncIterator[bytes]:
-    """Yield the lines of an answer, and nothing whenever the stream's patience is over."""
-    while True:
-        reading = asyncio.ensure_future(source.content.readline())
-        try:
-            while not (await asyncio.wait({reading}, timeout=stream.patience))[0]:
-                yield b""
-        finally:
-            reading.cancel()
-        line = reading.result()
-        if not line:
-            return
-        yield line
-
-
-async def _one(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
 def _is_of_a_lease(request: web.BaseRequest) -> bool:
     return "/coordination.k8s.io/" in request.path
-
-
-def _cut(request: web.BaseRequest) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=502)  # to nobody
-
-
-def _json(content: bytes) -> Json:
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -14,7 +14,6 @@ from loopback_node.api import Api
 
 NAME = "chat"
 _KIND = "ImChatCluster"
-_SECONDS = 180.0
 
 
 class StuckError(Exception):
@@ -29,7 +28,7 @@ class Scene:
     fleet: Fleet
     ledger: Ledger
     namespace: str
-    patience: float = _SECONDS
+    patience: float
     stepped: float = 0.0
 
     async def until(self, holds: Callable[[], object], what: str) -> None:

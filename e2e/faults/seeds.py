@@ -12,7 +12,7 @@ from faults.workloads import WORKLOADS
 
 _MOST_FAULTS = 3
 # About as many of each as a run without faults has.
-_REACH = {Channel.WRITE: 24, Channel.READ: 60, Channel.EVENT: 60}
+_REACH = {Channel.WRITE: 24, Channel.READ: 60, Channel.EVENT: 60, Channel.POD: 8}
 _WRITES = tuple(k for k in OF_WRITES if k not in LONG)
 _IN_DRAINS = (Ailment.IGNORES_DRAIN, Ailment.HANGS_IN_DRAIN, Ailment.DIES_IN_DRAIN)
 _SHARE_OF_GATEWAYS = 0.1

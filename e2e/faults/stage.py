@@ -15,8 +15,8 @@ import yaml
 import controlplane
 from controlplane.credentials import Authority
 from faults.fleet import Fleet
+from faults.levers import Upstream
 from faults.operators import Forkserver
-from faults.proxy import Upstream
 from faults.records import Records
 from faults.storage import Storage
 from harness.namespace import Namespace
@@ -38,7 +38,7 @@ _UNCACHED = {"kube-apiserver": ["--watch-cache=false"]}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What a trial is played on."""
+    """What a trial is played on; `patience` is how long each of its steps may take, in seconds."""
 
     api: Api
     records: Records
@@ -49,6 +49,7 @@ class Stage:
     administrator: Path
     authority: Path
     folder: Path
+    patience: float = 180.0
 
     async def kubeconfigs(self, namespace: str, ports: Sequence[int]) -> list[Path]:
         """Grant operators the rights of an installation; return their ways through a proxy."""

@@ -1,11 +1,14 @@
 """etcd behind the API server, by the address and the keys that the API server was started with."""
 
+import asyncio
 import ssl
 from base64 import b64encode
 from pathlib import Path
 from typing import Self
 
 import aiohttp
+
+_SECONDS = 1.0
 
 
 class Storage:
@@ -26,9 +29,13 @@ class Storage:
         return cls(flags["servers"], aiohttp.ClientSession(connector=connector))
 
     async def compact(self) -> None:
-        """Forget every revision before the present one."""
+        """Forget every revision before the present one, a little later.
+
+        Whoever keeps up has gone on to a later one by then, and goes on.
+        """
         key = b64encode(b"/").decode()
         found = await self._call("kv/range", {"key": key, "limit": "1"})
+        await asyncio.sleep(_SECONDS)
         await self._call("kv/compaction", {"revision": found["header"]["revision"]})
 
     async def close(self) -> None:

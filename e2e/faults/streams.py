@@ -15,7 +15,7 @@ from faults.refusals import status
 _SECONDS = 3.0
 _LONGEST_SECONDS = 15.0
 _KEPT_SECONDS = 1.0
-_GONE = json.dumps({"type": "ERROR", "object": status(410)}).encode() + b"\n"
+GONE = json.dumps({"type": "ERROR", "object": status(410)}).encode() + b"\n"
 
 
 class Stream:
@@ -24,17 +24,20 @@ class Stream:
     Attributes:
         is_broken: whether the connection has to be cut now.
         is_gone: whether nothing can be watched on from here: 410 until it is listed again.
+        is_told: whether that is told in the stream, not by HTTP.
         is_forgotten: whether etcd has to forget what was until now.
         disturbed: when something went wrong last.
     """
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, *, is_of_pods: bool = False) -> None:
         self._course = course
+        self._is_of_pods = is_of_pods
         self._swallows_until = 0.0
         self._misses_a_deletion = False
         self._kept = b""
         self.is_broken = False
         self.is_gone = False
+        self.is_told = True
         self.is_forgotten = False
         self.disturbed = 0.0
 
@@ -50,27 +53,27 @@ class Stream:
         if self._swallows_until:
             self.is_broken = self.is_gone = True
             self.disturbed = time.monotonic()
-            return _GONE
+            return GONE
         kept, self._kept = self._kept, b""
         return kept
 
     async def delivered(self, line: bytes) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912 -- one line for each fault
         """Yield what reaches the operator once the API server has sent this line."""
         if self._swallows_until:
-            is_missed = self._misses_a_deletion and line.startswith(b'{"type":"DELETED"')
+            is_missed = self._misses_a_deletion and _is_deletion(line)
             if is_missed or not self.patience:
                 yield self.overdue()
             return
-        is_event = not line.startswith(b'{"type":"BOOKMARK"')
-        fault = self._course.next(Channel.EVENT) if is_event else None
+        fault = self._next() if not line.startswith(b'{"type":"BOOKMARK"') else None
         if fault is not None:
             self.disturbed = time.monotonic()
         match fault:
-            case Kind.WATCH_GONE:
+            case Kind.WATCH_GONE | Kind.PODS_GONE:
                 self.is_broken = self.is_gone = True
-                yield _GONE
-            case Kind.WATCH_GONE_HTTP:
+                yield GONE
+            case Kind.WATCH_GONE_HTTP | Kind.PODS_GONE_HTTP:
                 self.is_broken = self.is_gone = True
+                self.is_told = False
             case Kind.WATCH_CUT:
                 self.is_broken = True
             case Kind.COMPACTED:
@@ -80,15 +83,21 @@ class Stream:
                 self.disturbed = time.monotonic()
                 yield line
             case Kind.WATCH_SWALLOWED:
-                self._swallows_until = time.monotonic() + _SECONDS
+                self._swallows_until = self.disturbed = time.monotonic() + _SECONDS
             case Kind.WATCH_MISSED:
-                self._swallows_until = time.monotonic() + _LONGEST_SECONDS
+                self._swallows_until = self.disturbed = time.monotonic() + _LONGEST_SECONDS
                 self._misses_a_deletion = True
+                if _is_deletion(line):
+                    yield self.overdue()
             case Kind.WATCH_SWAPPED:
                 self._kept = line
             case _:
                 for one in self._in_order(line):
                     yield one
+
+    def _next(self) -> Kind | None:
+        fault = self._course.next(Channel.EVENT)
+        return (self._is_of_pods and self._course.next(Channel.POD)) or fault
 
     def _in_order(self, line: bytes) -> tuple[bytes, ...]:
         """Return a line and what was kept back for it, an object's own events in their order."""
@@ -96,6 +105,10 @@ class Stream:
         if kept and _uid(kept) == _uid(line):
             return kept, line
         return (line, kept) if kept else (line,)
+
+
+def _is_deletion(line: bytes) -> bool:
+    return line.startswith(b'{"type":"DELETED"')
 
 
 def _uid(line: bytes) -> str:

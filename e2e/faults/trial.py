@@ -17,9 +17,10 @@ from faults.crew import Crew
 from faults.footprint import Footprint
 from faults.gateways import Ailment
 from faults.history import CLUSTER, Call, History, Json, Moments
+from faults.levers import Levers
 from faults.oracles import Violation, violations
 from faults.plans import Course, Fault, Kind
-from faults.proxy import Levers, Proxy
+from faults.proxy import Proxy
 from faults.records import path
 from faults.scene import NAME, Scene, StuckError, is_true
 from faults.stage import Stage
@@ -88,7 +89,13 @@ async def played(stage: Stage, plan: Plan) -> Result:
     log = stage.folder / f"{namespace}.log"
     crew = Crew(stage, namespace, log, is_elected=plan.is_elected)
     ledger = stage.records.ledgers[namespace]
-    scene = Scene(api=stage.api, fleet=stage.fleet, ledger=ledger, namespace=namespace)
+    scene = Scene(
+        api=stage.api,
+        fleet=stage.fleet,
+        ledger=ledger,
+        namespace=namespace,
+        patience=stage.patience,
+    )
     course = Course(plan.faults)
 
     async def touch(target: str) -> None:

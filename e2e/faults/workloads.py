@@ -13,13 +13,15 @@ from harness.manifests import autoscaler, cluster, gateways, stateful_gateways, 
 from imchat_operator.models import DRAIN
 
 _CAPACITY = 100
-_QUICK = {"connectionsPerSecond": 50, "deregisterDelay": "500ms", "deadline": "15s"}
+_QUICK = {"connectionsPerSecond": 50, "deregisterDelay": "2s", "deadline": "15s"}
+# A gateway that is out of reach when the delay is over is not drained: it must not come to that.
+_PROMPT = {**_QUICK, "deregisterDelay": "500ms"}
 _SLOW = {"connectionsPerSecond": 4, "deregisterDelay": "500ms", "deadline": "60s"}
 _HEALING = {
     "unresponsiveFor": "4s",
     "notReadyFor": "2s",
     "recoveredFor": "3s",
-    "evictWithin": "6s",
+    "evictWithin": "8s",
     "restarts": 2,
     "terminatingFor": "2s",
     "stormCooldown": "2s",
@@ -70,8 +72,8 @@ class Workload:
         return [deployment, budget, self.spec]
 
 
-def _steady(**spec: Any) -> Json:
-    return steady(draining=_QUICK, healing=_HEALING, metrics=_METRICS, **spec)
+def _steady(draining: Json | None = None, **spec: Any) -> Json:
+    return steady(draining=draining or _QUICK, healing=_HEALING, metrics=_METRICS, **spec)
 
 
 def _scaled(draining: Json, **spec: Any) -> Json:
@@ -135,9 +137,9 @@ async def _scale_up(scene: Scene) -> None:
 
 
 async def _scale_down(scene: Scene) -> None:
-    scene.want(50)  # one gateway's worth, and two is the least
+    scene.want(50)  # two gateways' worth, and three is the least
     await scene.until(lambda: scene.has_told("ScaledDown"), "ScaledDown")
-    await scene.until(lambda: scene.is_calm(2), "two ready gateways")
+    await scene.until(lambda: scene.is_calm(3), "three ready gateways")
 
 
 async def _draining(scene: Scene) -> None:
@@ -256,8 +258,14 @@ WORKLOADS = {
             spec=_scaled(_QUICK, maxReplicas=3),
             play=_scale_up,
         ),
-        Workload(name="scale-down", replicas=4, users=200, spec=_scaled(_QUICK), play=_scale_down),
-        Workload(name="node-loss", replicas=3, users=90, spec=_steady(), play=_lose_a_node),
+        Workload(
+            name="scale-down",
+            replicas=4,
+            users=200,
+            spec=_scaled(_QUICK, minReplicas=3),
+            play=_scale_down,
+        ),
+        Workload(name="node-loss", replicas=3, users=90, spec=_steady(_PROMPT), play=_lose_a_node),
         Workload(name="by-hand", replicas=4, users=200, spec=_scaled(_SLOW), play=_scale_by_hand),
         Workload(
             name="autoscaler", replicas=4, users=200, spec=_scaled(_SLOW), play=_have_an_autoscaler

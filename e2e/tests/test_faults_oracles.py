@@ -189,6 +189,12 @@ def _out_of_rotation(story: Story) -> None:
     story.pod("c", accepting=False)
 
 
+def _back_too_soon(story: Story) -> None:
+    story.cluster(decision="d4", drains=[_drain("c", "d4")])
+    story.pod("c", accepting=False)
+    story.pod("c")
+
+
 def _drain_in_a_window(story: Story) -> None:
     story.window("ADDED")
     story.cluster(decision="d4", window="work")
@@ -293,6 +299,7 @@ def _crash(story: Story) -> None:
         (_two_repairs, "disruptions within the budget"),
         (_drained_twice, "disruptions within the budget"),
         (_out_of_rotation, "rotation within the budget"),
+        (_back_too_soon, "rotation within the budget"),
         (_drain_in_a_window, "nothing outside its window"),
         (_scale_down_in_a_window, "nothing outside its window"),
         (_forgotten_window, "nothing outside its window"),

@@ -43,10 +43,10 @@ def _line(uid: str, number: int) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
-def _stream(fault: str) -> Stream:
+def _stream(fault: str, *, is_of_pods: bool = True) -> Stream:
     course = Course((fault_of(fault),))
     course.arm()
-    return Stream(course)
+    return Stream(course, is_of_pods=is_of_pods)
 
 
 async def _all(stream: Stream, *lines: bytes) -> list[bytes]:
@@ -86,3 +86,24 @@ async def test_a_watch_ends_before_the_event(fault: str, codes: list[int], is_go
     assert [json.loads(line)["object"]["code"] for line in passed] == codes
     assert stream.is_broken
     assert stream.is_gone is is_gone
+
+
+async def test_of_pods_all_is_missed_until_one_was_deleted() -> None:
+    stream, deleted = _stream("watch-missed@2"), _line("b", 2).replace(b"MODIFIED", b"DELETED")
+    passed = await _all(stream, _line("a", 1), _line("b", 1), _line("a", 2), deleted)
+    assert passed[0] == _line("a", 1)
+    assert [json.loads(line)["object"].get("code") for line in passed[1:]] == [410]
+    assert stream.is_broken
+
+
+async def test_what_is_counted_by_pods_happens_to_no_other_watch() -> None:
+    stream = _stream("watch-missed@1", is_of_pods=False)
+    assert await _all(stream, _line("a", 1), _line("a", 2)) == [_line("a", 1), _line("a", 2)]
+
+
+async def test_a_compaction_breaks_a_watch_and_does_not_tell_why() -> None:
+    stream = _stream("compacted@1")
+    assert await _all(stream, _line("a", 1)) == []
+    assert stream.is_broken
+    assert stream.is_forgotten
+    assert not stream.is_gone
