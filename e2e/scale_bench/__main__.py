@@ -36,12 +36,14 @@ async def _decisions(_: Options) -> AsyncIterator[list[Figure]]:
 
 
 async def _clusters(options: Options) -> AsyncIterator[list[Figure]]:
-    """So many clusters, and at last as many autoscalers on the same Deployments."""
+    """So many clusters, and at one size as many autoscalers on the same Deployments."""
+    beside = options.autoscalers or max(options.clusters)
     async with stage(_folder()) as made:
         async for found in life.clusters(made, options.clusters, options.rest):
             yield found
-        async for found in autoscalers.swept(made, fleet.names(max(options.clusters)), 5):
-            yield found
+            if found[0].size == beside:
+                async for theirs in autoscalers.swept(made, fleet.names(beside), 5):
+                    yield theirs
 
 
 async def _pods(options: Options) -> AsyncIterator[list[Figure]]:
@@ -143,6 +145,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--part", action="append", choices=list(PARTS), help="one part; may be repeated")
     add("--runs", type=int, default=1, help="how often each part is measured")
     add("--clusters", type=int, nargs="+", default=[100, 300, 1000], help="numbers of clusters")
+    add(
+        "--autoscalers",
+        type=int,
+        metavar="CLUSTERS",
+        help="the one of these numbers that the HPA controller plays too (default: the largest)",
+    )
     add("--pods", type=int, nargs="+", default=[100, 1000, 5000], help="numbers of watched pods")
     add("--strangers", type=int, default=5000, help="pods that belong to no fleet")
     add("--ills", type=int, default=100, help="clusters of which one gateway each is ill")
