@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import REGISTRY
 from tests.shell.apiserver import ApiServer, listed, session_with
 
 from imchat_operator.settings import Settings
@@ -98,3 +99,16 @@ async def test_what_is_made_while_the_lists_are_under_way_is_served() -> None:
         await _until(
             lambda: f"PUT {_ROOT}/namespaces/chat/maintenancewindows/work/status" in server.requests
         )
+
+
+async def test_nothing_is_shown_of_a_cluster_that_is_gone() -> None:
+    of_it = {"namespace": "chat", "imchatcluster": "main", "result": "ok"}
+
+    def passes() -> float | None:
+        return REGISTRY.get_sample_value("imchat_operator_passes_total", of_it)
+
+    async with _supervised(_Slow("")) as supervisor:
+        supervisor.cluster_changed(_cluster())
+        assert passes() == 0
+        supervisor.cluster_gone("uid-main")
+        assert passes() is None
