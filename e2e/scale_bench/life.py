@@ -74,9 +74,9 @@ async def lived(
         found["cold-start"] = time.monotonic() - began
         await asyncio.sleep(_SETTLING_SECONDS)
         stage.audit.skip()
-        before, asked = usage(process), stage.gateways.asked
+        before, asked = usage(process.pid), stage.gateways.asked
         await asyncio.sleep(rest)
-        after = usage(process)
+        after = usage(process.pid)
         requests = list(stage.audit.read(USER))
         _tell(Counter((r.verb, r.resource, r.code) for r in requests))
         writes = [r for r in requests if r.is_write]

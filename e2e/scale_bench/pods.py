@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from loopback_node.api import Json
-from scale_bench import fleet, turnover
+from scale_bench import fleet, plain, turnover
 from scale_bench.figures import Figure
 from scale_bench.stage import Stage, usage
 
@@ -27,6 +27,7 @@ async def watched(stage: Stage, sizes: list[int]) -> AsyncIterator[list[Figure]]
         await fleet.until_ready(stage.api, len(wanted) * each)
         await fleet.make_clusters(stage.api, wanted, shape)
         yield await _lived(stage, wanted, each, "pods", is_changed=True)
+        yield await plain.indexed(stage, len(wanted) * each)
         if size != max(sizes):
             await fleet.delete_clusters(stage.api)
 
@@ -56,7 +57,7 @@ async def _lived(
         await stage.until_asked(wanted, each)
         started = time.monotonic() - began
         await asyncio.sleep(_SETTLING_SECONDS)
-        used = usage(process)
+        used = usage(process.pid)
         names = [pod["metadata"]["name"] async for pod in fleet.pods(stage.api) if _is_ours(pod)]
         changes = await turnover.changed(stage, names, process.metrics) if is_changed else {}
     found = {

@@ -104,9 +104,9 @@ class Usage:
     cpu: float
 
 
-def usage(process: OperatorProcess) -> Usage:
-    """What the operator has used so far."""
-    folder = Path(f"/proc/{process.pid}")
+def usage(pid: int | None) -> Usage:
+    """What a process has used so far."""
+    folder = Path(f"/proc/{pid}")
     pairs = (s.split(":", 1) for s in (folder / "status").read_text().splitlines())
     kilobytes = {k: int(v.split()[0]) for k, v in pairs if k in {"VmRSS", "VmHWM"}}
     times = (folder / "stat").read_text().rpartition(")")[2].split()

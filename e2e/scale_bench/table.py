@@ -80,6 +80,9 @@ ROWS: Final[dict[str, Row]] = {
         unit="s",
         goal="3",
     ),
+    "kopf-memory-steady": Row(title="the same in kopf's index, steady", of="pods", unit="MiB"),
+    "kopf-memory-peak": Row(title="the same in kopf's index, peak", of="pods", unit="MiB"),
+    "kopf-cold-start": Row(title="start until kopf's index is whole", of="pods", unit="s"),
     "pods-changes": Row(title="pods changed meanwhile", of="watched pods", unit="a second"),
     "pods-change-to-pass": Row(
         title="a pod's change to the pass that sees it, p99, at most; 0.2 s of it are a pause",

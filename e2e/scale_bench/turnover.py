@@ -78,7 +78,7 @@ async def generations(stage: Stage, count: int) -> AsyncIterator[list[Figure]]:
             await stage.api.delete(_PODS)
             await _replaced(stage, known)
             gone += len(known)
-            points.append((gone, usage(process).resident))
+            points.append((gone, usage(process.pid).resident))
     _, slope = line(points[len(points) // 2 :])
     found = {"generations-slope": slope * 1000, "generations-memory": points[-1][1]}
     yield [Figure(name=n, size=gone, values=(v,)) for n, v in found.items()]
