@@ -14,6 +14,7 @@ _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PER_SECOND: Final = 200
 _EVENT_SECONDS: Final = 20
 _CLUSTERS, _EACH = 10, 50
+_LEAST_TIMES: Final = 4
 _LONGEST: Final = 480.0
 _SETTLING_SECONDS: Final = 20.0
 _TICK_SECONDS: Final = 1.0
@@ -73,7 +74,7 @@ async def generations(stage: Stage, count: int) -> AsyncIterator[list[Figure]]:
         await asyncio.sleep(_SETTLING_SECONDS)
         points: list[tuple[float, float]] = []
         began, gone = time.monotonic(), 0
-        while gone < count and time.monotonic() - began < _LONGEST:
+        while len(points) < _LEAST_TIMES or (gone < count and time.monotonic() - began < _LONGEST):
             known = {pod["metadata"]["uid"] async for pod in fleet.pods(stage.api)}
             await stage.api.delete(_PODS)
             await _replaced(stage, known)
