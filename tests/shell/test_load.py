@@ -159,7 +159,7 @@ async def test_all_gateways_are_asked_before_any_has_answered() -> None:
 
     fleet = Fleet(before=for_all)
     async with sampled(fleet, *uids) as (source, where):
-        question = asked("Pods", CONNECTIONS, timeout="5s")
+        question = asked("Pods", CONNECTIONS, timeout="60s")
         sample = await source.sample(question, where, frozenset(), _LONG)
         all_asked.set()
     assert plain(sample) == dict.fromkeys(uids, (300, 1000))
