@@ -3,10 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-# Tests at a time.
+# Tests at a time; each job of e2e has a control plane of its own, and a third wants a third core.
 JOBS ?= 2
-# Of e2e, which wait for half of their time; each job has a control plane of its own.
-E2E_JOBS ?= 3
 # Plays cases beside the real controller's clock, and wants the machine for itself.
 REAL_TIME := e2e/suite/test_hpa_conformance.py
 # What the image is built from.
@@ -40,7 +38,7 @@ check: $(READY) ## Lint, types, import rules and the core's tests: seconds
 .PHONY: test
 test: check programs ## `check`, then the suites on a real API server, the demo among them
 	rm -rf $(RIGHTS)
-	$(BIN)/python -m pytest --numprocesses $(E2E_JOBS) --dist worksteal \
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal \
 		--ignore $(REAL_TIME) e2e/tests e2e/suite
 	$(BIN)/python -m pytest $(REAL_TIME)
 	$(BIN)/python -m rights_proof $(RIGHTS)
@@ -51,7 +49,7 @@ test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by i
 
 .PHONY: hostile
 hostile: $(READY) programs ## Every bound of every field, nonsense in every place, odd clocks, no rights: minutes
-	$(BIN)/python -m pytest -m 'slow or not slow' --numprocesses $(E2E_JOBS) --dist worksteal \
+	$(BIN)/python -m pytest -m 'slow or not slow' --numprocesses $(JOBS) --dist worksteal \
 		tests/core/test_boundaries.py e2e/suite/test_hostile_fields.py \
 		e2e/suite/test_hostile_objects.py e2e/suite/test_hostile_limits.py e2e/suite/test_hostile_clock.py
 
