@@ -13,6 +13,7 @@ from controlplane.locations import named_context
 from custom_metrics import Figures
 from harness import Namespace, OperatorProcess
 from harness.usage import Usage
+from hostile.faketime import library
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,15 @@ def nodes(
         log=tmp_path_factory.mktemp("nodes") / "node.log",
     ) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def faketime() -> Path:
+    """The library that gives a process a wall clock of its own."""
+    found = library()
+    if found is None:
+        pytest.skip("libfaketime is not installed (apt-get install faketime)")
+    return found
 
 
 @pytest.fixture

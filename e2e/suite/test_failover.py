@@ -20,7 +20,7 @@ from harness import Namespace, OperatorProcess, Users
 from harness.manifests import cluster, gateways
 from harness.rights import LEASE
 from harness.waiting import wait_for
-from hostile.faketime import FakeClock, library
+from hostile.faketime import FakeClock
 
 _DEPOSED = 3
 _LEASE_SECONDS = 10.0
@@ -106,13 +106,14 @@ def test_a_drain_goes_on_when_its_leader_is_killed(
 
 @pytest.mark.parametrize("first", [-30, 30], ids=["east is behind", "east is ahead"])
 def test_clocks_that_are_a_minute_apart_end_no_term_and_no_drain(
-    namespace: Namespace, nodes: loopback_node.LoopbackNodes, tmp_path: Path, first: int
+    namespace: Namespace,
+    nodes: loopback_node.LoopbackNodes,
+    tmp_path: Path,
+    faketime: Path,
+    first: int,
 ) -> None:
-    found = library()
-    if found is None:
-        pytest.skip("libfaketime is not installed (apt-get install faketime)")
     assert nodes.names
-    clocks = {name: FakeClock(found, tmp_path / name) for name in ("east", "west")}
+    clocks = {name: FakeClock(faketime, tmp_path / name) for name in ("east", "west")}
     for name, off in (("east", first), ("west", -first)):
         clocks[name].set_off(off)
     with replicas(namespace, tmp_path, clocks) as pair:

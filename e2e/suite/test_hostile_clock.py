@@ -12,7 +12,7 @@ import pytest
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
 from harness.manifests import cluster, gateways, scaling
-from hostile.faketime import FakeClock, library
+from hostile.faketime import FakeClock
 
 _SECONDS = 90.0
 _CLIENTS = 60
@@ -23,12 +23,9 @@ _SLOW = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "20m"}
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> FakeClock:
+def clock(tmp_path: Path, faketime: Path) -> FakeClock:
     """A clock that is right so far."""
-    found = library()
-    if found is None:
-        pytest.skip("libfaketime is not installed (apt-get install faketime)")
-    made = FakeClock(found, tmp_path / "clock")
+    made = FakeClock(faketime, tmp_path / "clock")
     made.set_off(0)
     return made
 
