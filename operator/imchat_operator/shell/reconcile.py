@@ -1,4 +1,4 @@
-"""The loop of one cluster: observe, decide, record, act; again when something changed or is due."""
+"""The loop of one cluster: observe, decide, record, act, tell; again when something is due."""
 
 import asyncio
 from dataclasses import replace
@@ -216,6 +216,8 @@ class ClusterLoop:
         self._count(snapshot, history_of(stored) if is_written else observation.snapshot.history)
         with telemetry.stage("act"):
             self._outcomes = await self._acted(decision, snapshot, observation)
+        with telemetry.stage("tell"):
+            await self._events.post(decision.status.pending_events)
         if not is_held:
             await self._with_finalizer(stored, present=False)
         GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
@@ -234,6 +236,7 @@ class ClusterLoop:
         cluster, history, now = cluster_of(body), history_of(body), _now()
         decision = invalid(cluster, history, refusal(error), now)
         body = await self._recorded(body, decision, history)
+        await self._events.post(decision.status.pending_events)
         if is_leaving:
             await self._with_finalizer(body, present=False)
         GAUGES.show_cluster(cluster, invalid_samples(decision.status, now))
@@ -294,7 +297,7 @@ class ClusterLoop:
         return {**stored, "status": sent}
 
     async def _recorded(self, body: Json, decision: Decision, history: ImChatClusterStatus) -> Json:
-        """Write the status, which fences what follows, and post the Events it promises."""
+        """Write the status, which fences what follows and promises Events."""
         epoch = self._mandate.epoch or history.epoch
         status = decision.status.model_copy(update={"epoch": epoch})
         if status != history:
@@ -303,7 +306,6 @@ class ClusterLoop:
             body = self._body = self._whole(full["status"], slim(stored))
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
-        await self._events.post(status.pending_events)
         return body
 
 

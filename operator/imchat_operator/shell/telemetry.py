@@ -92,7 +92,7 @@ _OF_A_CLUSTER = (PASSES, DECISIONS, ACTIONS, MOVED, CUT, REMEDIATIONS)
 
 
 def stage(name: str) -> AbstractContextManager[object]:
-    """Time a stage of a pass: observe, decide, record or act."""
+    """Time a stage of a pass: observe, decide, record, act or tell."""
     return STAGE_SECONDS.labels(name).time()
 
 
