@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-# Tests at a time; each job of e2e has a control plane of its own, and a third wants a third core.
+# Tests at a time. Each job of e2e has a control plane of its own, and waits for much of its time.
 JOBS ?= 2
+E2E_JOBS ?= 3
 # Plays cases beside the real controller's clock, and wants the machine for itself.
 REAL_TIME := e2e/suite/test_hpa_conformance.py
 # What the image is built from.
@@ -28,17 +29,24 @@ demo: $(READY) ## The whole story in three minutes, on a real API server
 	$(BIN)/python -m demo
 
 .PHONY: check
-check: $(READY) ## Lint, types, import rules and the core's tests: seconds
+check: $(READY) ## Lint, types, import rules, and the tests that need no cluster
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit
+
+.PHONY: lint
+lint: $(READY) ## Lint, types, import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: unit
+unit: $(READY) ## The tests that need no cluster
 	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) tests
 
 .PHONY: test
 test: check programs ## `check`, then the suites on a real API server, the demo among them
 	rm -rf $(RIGHTS)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal \
+	$(BIN)/python -m pytest --numprocesses $(E2E_JOBS) --dist worksteal \
 		--ignore $(REAL_TIME) e2e/tests e2e/suite
 	$(BIN)/python -m pytest $(REAL_TIME)
 	$(BIN)/python -m rights_proof $(RIGHTS)

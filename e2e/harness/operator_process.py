@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from harness.forked_operator import ForkedOperator
 from harness.namespace import Namespace
 from harness.rights import operator_kubeconfig
 from harness.waiting import wait_for
@@ -27,14 +28,27 @@ _START_SECONDS = 30.0
 class OperatorProcess:
     """One operator that serves one namespace; output goes to a file."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- two of them by keyword, in one place each
         self,
         kubeconfig: Path,
         namespace: str,
         log: Path,
         environment: Mapping[str, str] = MappingProxyType({}),
         own_kubeconfig: Path | None = None,
+        *,
+        forked: bool = False,
     ) -> None:
+        """Nothing starts yet.
+
+        Args:
+            kubeconfig: an administrator's, to give the operator its rights.
+            namespace: the one that it serves.
+            log: where its output is added.
+            environment: variables of its own.
+            own_kubeconfig: the operator's; by default one with the rights of an installation.
+            forked: begin as a fork of a process that has imported it (harness.forked_operator):
+                sooner, but not for who measures it, or has it load a library first.
+        """
         self._kubeconfig = kubeconfig
         self._namespace = namespace
         self._log = log
@@ -42,13 +56,16 @@ class OperatorProcess:
         self._health_port = 0
         self._metrics_port = 0
         self._own_kubeconfig = own_kubeconfig
-        self._process: subprocess.Popen[bytes] | None = None
+        self._is_forked = forked
+        self._process: subprocess.Popen[bytes] | ForkedOperator | None = None
 
     @classmethod
     @contextmanager
-    def running(cls, kubeconfig: Path, namespace: str, log: Path) -> Iterator[Self]:
+    def running(
+        cls, kubeconfig: Path, namespace: str, log: Path, *, forked: bool = False
+    ) -> Iterator[Self]:
         """Run it for as long as the block lasts, healthy from the beginning."""
-        operator = cls(kubeconfig, namespace, log)
+        operator = cls(kubeconfig, namespace, log, forked=forked)
         with operator.started():
             operator.wait_until_healthy()
             yield operator
@@ -77,14 +94,11 @@ class OperatorProcess:
             "IMCHAT_METRICS_PORT": str(self._metrics_port),
             "IMCHAT_HEALTH_PORT": str(self._health_port),
         }
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "imchat_operator"],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
+        self._process = (
+            ForkedOperator(environment, self._log)
+            if self._is_forked
+            else _interpreted(environment, self._log)
+        )
 
     def _granted(self) -> Path:
         """Give it the rights of an installation, and no others."""
@@ -131,7 +145,7 @@ class OperatorProcess:
         process = self._process
         wait_for(lambda: process.poll() is not None, seconds=seconds, what="the operator's end")
         self._process = None
-        return int(process.returncode)
+        return int(process.wait())
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -171,7 +185,7 @@ class OperatorProcess:
             raise
         self._process = None
 
-    def _assert_lives(self, process: subprocess.Popen[bytes]) -> None:
+    def _assert_lives(self, process: subprocess.Popen[bytes] | ForkedOperator) -> None:
         assert process.poll() is None, f"the operator ended:\n{self.log()}"
 
     def metrics(self) -> dict[str, float]:
@@ -194,6 +208,17 @@ class OperatorProcess:
     def log(self) -> str:
         """Return all it has printed so far."""
         return self._log.read_text(errors="replace")
+
+
+def _interpreted(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "imchat_operator"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
 
 
 def _free_port() -> int:

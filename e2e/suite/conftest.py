@@ -63,7 +63,9 @@ def operator(
 ) -> Iterator[OperatorProcess]:
     """An operator that serves the test's namespace; it starts at the same time as the gateways."""
     assert nodes.names
-    process = OperatorProcess(namespace.kubeconfig, namespace.name, tmp_path / "operator.log")
+    process = OperatorProcess(
+        namespace.kubeconfig, namespace.name, tmp_path / "operator.log", forked=True
+    )
     with process.started():
         yield process
 

@@ -16,7 +16,7 @@ from harness.manifests import Manifest, gateways, steady, window
 def recorder(namespace: Namespace, tmp_path: Path) -> Iterator[OperatorProcess]:
     """An operator whose gateways never start: only the target comes and goes here."""
     log = tmp_path / "operator.log"
-    with OperatorProcess.running(namespace.kubeconfig, namespace.name, log) as process:
+    with OperatorProcess.running(namespace.kubeconfig, namespace.name, log, forked=True) as process:
         yield process
 
 

@@ -72,7 +72,11 @@ def replicas(
             clock = clocks[name].environment if name in clocks else {}
             environment = {"IMCHAT_LEASE": lease, "IMCHAT_IDENTITY": name, **clock}
             made[name] = OperatorProcess(
-                namespace.kubeconfig, namespace.name, folder / f"{name}.log", environment
+                namespace.kubeconfig,
+                namespace.name,
+                folder / f"{name}.log",
+                environment,
+                forked=name not in clocks,
             )
             stack.enter_context(made[name].started())
         yield Pair(namespace, made)

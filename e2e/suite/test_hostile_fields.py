@@ -38,7 +38,7 @@ def stage(
     namespace = Namespace(kubeconfig=kubeconfig, name="hostile-fields")
     namespace.create()
     log = tmp_path_factory.mktemp("hostile") / "operator.log"
-    operator = OperatorProcess(kubeconfig, namespace.name, log)
+    operator = OperatorProcess(kubeconfig, namespace.name, log, forked=True)
     with operator.started():
         yield staged(namespace, operator, *_FLEETS)
     namespace.delete()

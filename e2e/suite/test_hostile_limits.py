@@ -31,7 +31,11 @@ def _running(
     namespace: Namespace, folder: Path, kubeconfig: Path | None = None
 ) -> Iterator[OperatorProcess]:
     operator = OperatorProcess(
-        namespace.kubeconfig, namespace.name, folder / "operator.log", own_kubeconfig=kubeconfig
+        namespace.kubeconfig,
+        namespace.name,
+        folder / "operator.log",
+        own_kubeconfig=kubeconfig,
+        forked=True,
     )
     with operator.started():
         yield operator

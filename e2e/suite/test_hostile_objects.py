@@ -39,7 +39,7 @@ def stage(
     """An operator and no fleet; `beat` is an object whose passes go on."""
     assert nodes.names
     log = tmp_path / "operator.log"
-    operator = OperatorProcess(namespace.kubeconfig, namespace.name, log)
+    operator = OperatorProcess(namespace.kubeconfig, namespace.name, log, forked=True)
     with operator.started():
         stage = Stage(namespace=namespace, operator=operator, objects=Objects(namespace))
         stage.objects.create("ImChatCluster", "beat", _SPEC)
@@ -201,7 +201,7 @@ def test_a_status_that_somebody_else_wrote_is_replaced(stage: Stage) -> None:
 def test_an_epoch_that_nobody_led_in_deposes_nobody(namespace: Namespace, tmp_path: Path) -> None:
     lease = {"IMCHAT_LEASE": f"{namespace.name}/{LEASE}", "IMCHAT_IDENTITY": "one"}
     log = tmp_path / "operator.log"
-    operator = OperatorProcess(namespace.kubeconfig, namespace.name, log, lease)
+    operator = OperatorProcess(namespace.kubeconfig, namespace.name, log, lease, forked=True)
     with operator.started():
         stage = Stage(namespace=namespace, operator=operator, objects=Objects(namespace))
         for name in ("far", "near"):

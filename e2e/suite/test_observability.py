@@ -30,7 +30,7 @@ def operator(
     assert nodes.names
     told = {"IMCHAT_LOG_FORMAT": "json", "IMCHAT_AUDIT_LOG": str(audit)}
     log = tmp_path / "operator.log"
-    process = OperatorProcess(namespace.kubeconfig, namespace.name, log, told)
+    process = OperatorProcess(namespace.kubeconfig, namespace.name, log, told, forked=True)
     with process.started():
         yield process
 

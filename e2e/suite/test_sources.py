@@ -35,7 +35,9 @@ def prometheus(
         known = {"prometheus": [{"name": "main", "url": server.url}]}
         sources.write_text(yaml.safe_dump(known))
         environment = {"IMCHAT_METRIC_SOURCES": str(sources)}
-        operator = OperatorProcess(namespace.kubeconfig, namespace.name, log, environment)
+        operator = OperatorProcess(
+            namespace.kubeconfig, namespace.name, log, environment, forked=True
+        )
         with operator.started():
             yield server
 

@@ -72,7 +72,9 @@ def test_a_token_that_is_rotated_too_late_holds_the_operator_up_no_longer_than_t
     first, second = bound_token(namespace, "first"), bound_token(namespace, "second")
     file.write_text(first)
     log = tmp_path / "operator.log"
-    operator = OperatorProcess(kubeconfig, namespace.name, log, own_kubeconfig=kubeconfig)
+    operator = OperatorProcess(
+        kubeconfig, namespace.name, log, own_kubeconfig=kubeconfig, forked=True
+    )
     with operator.started():
         namespace.apply(named("before"))
         namespace.wait_until(lambda: is_served(namespace, "before"), seconds=_SECONDS)
