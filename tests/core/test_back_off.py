@@ -72,7 +72,7 @@ DOUBLING = [MINUTE * n for n in (1, 2, 4, 8, 16, 32, 60)]
             snapshot(gateways=(*gateways("abc", 500), gateway("d", SILENT))),
             "GatewayUnhealthy",
             DOUBLING,
-            130,
+            170,
             id="a hang whose eviction and deletion are refused",
         ),
         pytest.param(

@@ -15,6 +15,13 @@ DELETE = Delete(pod="a", uid="uid-a", resource_version="5")
 BUDGET = "HTTP 429: Cannot evict pod as it would violate the pod's disruption budget."
 REMOVING = ill(Phase.REMOVING)
 BLOCKED = REMOVING.model_copy(update={"blocked": BUDGET})
+
+
+def blocked_since(second: float) -> Drain:
+    """Return the record of an eviction that was refused for the first time at a second."""
+    return BLOCKED.model_copy(update={"phase_since": at(second)})
+
+
 TOLD = told(Reason.EVICTION_BLOCKED, f"a can't be evicted yet: {BUDGET}", warning=True)
 
 
@@ -31,8 +38,14 @@ TOLD = told(Reason.EVICTION_BLOCKED, f"a can't be evicted yet: {BUDGET}", warnin
         pytest.param(
             REMOVING,
             answered(EVICT, BUDGET),
-            Step(drain=BLOCKED, actions=(EVICT,), notices=TOLD),
-            id="one that was refused is told, and asked for again",
+            Step(drain=blocked_since(299.999), actions=(EVICT,), notices=TOLD),
+            id="one that was refused is told, and asked for again; its time begins",
+        ),
+        pytest.param(
+            REMOVING,
+            answered(EVICT, "no answer from the API server", is_unanswered=True),
+            Step(drain=REMOVING, actions=(EVICT,)),
+            id="an API server that is away has refused nothing",
         ),
         pytest.param(
             BLOCKED,
@@ -77,7 +90,7 @@ TOLD = told(Reason.EVICTION_BLOCKED, f"a can't be evicted yet: {BUDGET}", warnin
             REMOVING,
             answered(EVICT, "x" * 600),
             Step(
-                drain=REMOVING.model_copy(update={"blocked": "x" * 512}),
+                drain=blocked_since(299.999).model_copy(update={"blocked": "x" * 512}),
                 actions=(EVICT,),
                 notices=told(
                     Reason.EVICTION_BLOCKED, f"a can't be evicted yet: {'x' * 512}", warning=True
@@ -115,7 +128,25 @@ SPARED = (
     ("record", "second", "fields", "expected"),
     [
         pytest.param(
-            BLOCKED, 300, {}, Step(drain=deleting(300, TRIED)), id="what is ill is deleted in time"
+            BLOCKED,
+            300,
+            answered(EVICT, BUDGET),
+            Step(drain=deleting(300, TRIED)),
+            id="what is ill is deleted in time",
+        ),
+        pytest.param(
+            BLOCKED,
+            300,
+            {},
+            Step(drain=BLOCKED, actions=(EVICT,)),
+            id="after a restart it is asked for once more",
+        ),
+        pytest.param(
+            BLOCKED,
+            300,
+            answered(EVICT, "no answer from the API server", is_unanswered=True),
+            Step(drain=BLOCKED, actions=(EVICT,)),
+            id="while the API server is away nothing is known to be refused",
         ),
         pytest.param(
             REMOVING,
@@ -135,8 +166,8 @@ SPARED = (
             REMOVING,
             300,
             answered(EVICT, BUDGET),
-            Step(drain=deleting(300, TRIED), notices=TOLD),
-            id="refused for the first time when it is too late",
+            Step(drain=blocked_since(300), actions=(EVICT,), notices=TOLD),
+            id="its time begins with the first refusal, not while nobody could ask",
         ),
         pytest.param(
             REMOVING,
@@ -148,21 +179,21 @@ SPARED = (
         pytest.param(
             BLOCKED,
             60,
-            {"healing": {"evictWithin": "1m"}},
+            {"healing": {"evictWithin": "1m"}, **answered(EVICT, BUDGET)},
             Step(drain=deleting(60, f"eviction (refused for 1m: {BUDGET})")),
             id="the time is asked for",
         ),
         pytest.param(
             LEAVING,
             599.999,
-            {},
+            answered(EVICT, BUDGET),
             Step(drain=LEAVING, actions=(EVICT,)),
             id="what is well has as long as a drain may take",
         ),
         pytest.param(
             LEAVING,
             600,
-            {},
+            answered(EVICT, BUDGET),
             Step(
                 drain=None,
                 notices=told(Reason.REMEDIATION_FAILED, SPARED, warning=True),
@@ -173,7 +204,7 @@ SPARED = (
         pytest.param(
             ill(Phase.REMOVING, ailment="QuarantineRequested", blocked=BUDGET),
             300,
-            {},
+            answered(EVICT, BUDGET),
             Step(drain=ill(Phase.DELETING, 300, ailment="QuarantineRequested", tried=(TRIED,))),
             id="what comes out of quarantine is deleted",
         ),
@@ -202,7 +233,7 @@ BY_HAND = (
             301,
             answered(EVICT, BUDGET),
             Step(
-                drain=DELETING.model_copy(update={"blocked": BUDGET}),
+                drain=DELETING.model_copy(update={"blocked": BUDGET, "phase_since": at(301)}),
                 actions=(DELETE,),
                 notices=told(
                     Reason.EVICTION_BLOCKED, f"a can't be deleted yet: {BUDGET}", warning=True
@@ -220,7 +251,7 @@ BY_HAND = (
         pytest.param(
             FORBIDDEN,
             600,
-            {},
+            answered(DELETE, "forbidden"),
             Step(
                 drain=None,
                 notices=told(Reason.REMEDIATION_FAILED, BY_HAND, warning=True),

@@ -222,6 +222,7 @@ class Outcome:
         retry_after: when the API server wants to be asked again; the shell keeps to it.
         is_stale: whether the object was not as it was seen any more, so that nothing is said of it.
         is_final: whether asking again can't help as things are.
+        is_unanswered: whether the API server did not answer: nobody has refused anything then.
     """
 
     action: Action
@@ -229,6 +230,7 @@ class Outcome:
     retry_after: timedelta | None = None
     is_stale: bool = False
     is_final: bool = False
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,9 +137,9 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     is_well = treatment(drain.ailment) is Treatment.EVACUATE
     spec = snapshot.spec
     limit = spec.draining.deadline if is_well else spec.healing.evict_within
-    is_late = now - drain.phase_since >= limit
-    is_final = _is_final(snapshot, drain)
-    if not blocked.blocked or not (is_late or is_final):
+    answer = _refusal(snapshot, drain)
+    is_late = now - blocked.phase_since >= limit
+    if answer is None or not (is_late or answer.is_final):
         return step
     lasted = f"for {duration_text(limit)}" if is_late else "for good"
     tried = _with_tried(blocked, f"eviction (refused {lasted}: {blocked.blocked})")
@@ -157,7 +157,8 @@ def _deleting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     delete = Delete(pod=gateway.name, uid=gateway.uid, resource_version=gateway.resource_version)
     step = _asked(snapshot, drain, delete)
     blocked = step.drain or drain
-    if blocked.blocked and snapshot.now - drain.phase_since >= snapshot.spec.healing.evict_within:
+    is_late = snapshot.now - blocked.phase_since >= snapshot.spec.healing.evict_within
+    if is_late and _refusal(snapshot, drain) is not None:
         tried = _with_tried(blocked, f"deletion (refused: {blocked.blocked})")
         return _given_up(snapshot, tried, "delete the pod by hand")
     return step
@@ -173,22 +174,32 @@ def _answer(snapshot: Snapshot, drain: Drain) -> Outcome | None:
     return next(found, None)
 
 
-def _is_final(snapshot: Snapshot, drain: Drain) -> bool:
+def _refusal(snapshot: Snapshot, drain: Drain) -> Outcome | None:
+    """Return the refusal that stands now: not one of long ago, nor that nobody answered."""
     answer = _answer(snapshot, drain)
-    return answer is not None and answer.is_final
+    return answer if answer is not None and answer.refused and _is_told(answer) else None
+
+
+def _is_told(answer: Outcome) -> bool:
+    return not (answer.is_stale or answer.is_unanswered)
 
 
 def _asked(snapshot: Snapshot, drain: Drain, action: Evict | Delete) -> Step:
-    """Ask for a removal, again after each refusal: how often is the shell's to know (act.py)."""
+    """Ask for a removal, again after each refusal: how often is the shell's to know (act.py).
+
+    How long it is refused counts from the first refusal: not while the API server is away.
+    """
     answer = _answer(snapshot, drain)
-    is_told = answer is not None and not answer.is_stale
+    is_told = answer is not None and _is_told(answer)
     blocked = answer.refused[:512] if answer is not None and is_told else drain.blocked
     notices: tuple[Notice, ...] = ()
+    since = drain.phase_since
     if blocked and not drain.blocked:
+        since = snapshot.now
         verb = "evicted" if isinstance(action, Evict) else "deleted"
         message = f"{drain.pod} can't be {verb} yet: {blocked}"
         notices = on_both(snapshot, drain, Reason.EVICTION_BLOCKED, message, "Warning")
-    record = drain.model_copy(update={"blocked": blocked})
+    record = drain.model_copy(update={"blocked": blocked, "phase_since": since})
     return Step(drain=record, actions=(action,), notices=notices)
 
 

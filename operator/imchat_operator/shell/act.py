@@ -104,7 +104,8 @@ class Actor:
             is_final = isinstance(error, ImpossibleError)
             outcome = Outcome(action=action, refused=str(error), is_final=is_final)
         except UNANSWERED as error:
-            outcome = Outcome(action=action, refused=f"no answer from the API server ({error!r})")
+            why = f"no answer from the API server ({error!r})"
+            outcome = Outcome(action=action, refused=why, is_unanswered=True)
         outcome = replace(outcome, refused=outcome.refused[:_LONGEST_REASON])
         self._refusals.heard(outcome)
         return outcome
