@@ -17,6 +17,10 @@ T = TypeVar("T")
 class Reflector(reflector.Reflector[T], Generic[T]):
     """The pods of a namespace, as kopf has them in its index."""
 
+    async def catch_up(self) -> bool:
+        """Know no more than the index does."""
+        return False
+
     async def run(self) -> None:
         """Keep the cache until cancelled."""
         registry, indexers = kopf.OperatorRegistry(), OperatorIndexers()

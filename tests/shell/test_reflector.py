@@ -52,6 +52,7 @@ class Server:
     scripts: list[list[dict[str, Any] | str]] = field(default_factory=list)
     lists: int = 0
     watched_from: list[str] = field(default_factory=list)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve a request."""
@@ -84,6 +85,8 @@ class Server:
         for step in script:
             if step == "hold":
                 await asyncio.sleep(_SECONDS)
+            elif step == "wait":
+                await self.goes_on.wait()
             elif step == "cut":
                 assert request.transport is not None
                 request.transport.abort()
@@ -202,3 +205,33 @@ async def test_an_event_that_can_not_be_read_has_everything_listed_again() -> No
         await _until(lambda: len(server.watched_from) == 2)
         assert server.watched_from == ["1", "9"]
         assert _names(reflector) == {"c"}
+
+
+async def test_what_a_watch_is_late_to_tell_is_listed_and_its_old_news_is_none() -> None:
+    late = [_event("ADDED", "b", 5), _event("DELETED", "a", 8), _event("ADDED", "d", 12)]
+    server = Server(things=[_thing("a", 1)], later=[_thing("c", 9)], scripts=[["wait", *late]])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: server.watched_from == ["1"])
+        assert await reflector.catch_up()
+        assert _names(reflector) == {"c"}
+        server.goes_on.set()
+        await _until(lambda: "d" in _names(reflector))
+        assert _names(reflector) == {"c", "d"}
+
+
+async def test_what_is_listed_again_is_no_news_if_the_watch_has_told_more() -> None:
+    server = Server(
+        things=[_thing("a", 1)], later=[], scripts=[[_event("MODIFIED", "a", 10), "hold"]]
+    )
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: [v.version for v in reflector.items.values()] == ["10"])
+        assert not await reflector.catch_up()
+        assert _names(reflector) == {"a"}
+
+
+async def test_a_list_that_tells_the_same_is_no_news() -> None:
+    server = Server(things=[_thing("a", 1)], later=[_thing("a", 9)])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: server.watched_from == ["1"])
+        assert not await reflector.catch_up()
+        assert [v.version for v in reflector.items.values()] == ["9"]

@@ -296,6 +296,11 @@ class Decision:
         """Whether a gateway is out of rotation until the operator goes on: quarantine is an end."""
         return any(d.phase is not Phase.QUARANTINED for d in self.status.drains)
 
+    def begins_after(self, history: ImChatClusterStatus) -> bool:
+        """Whether a gateway is to leave that was not to leave before."""
+        known = {(d.uid, d.id) for d in history.drains}
+        return any((d.uid, d.id) not in known for d in self.status.drains)
+
 
 def decision_id(cluster_uid: str, now: datetime) -> str:
     """Return a short name for the decision of one pass; the same pass gives the same name."""

@@ -149,6 +149,14 @@ class Observer:
         )
         return Observation(snapshot=snapshot, addresses=addresses, scale_path=scale_path)
 
+    async def catch_up(self) -> bool:
+        """List the pods, as their watch may be late; return whether that was news.
+
+        Raises:
+            ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
+        """
+        return self._pods is not None and await self._pods.catch_up()
+
     async def close(self) -> None:
         """Stop watching."""
         await _ended(self._pods_task)

@@ -192,18 +192,14 @@ class ClusterLoop:
         if (found := epoch_of(body)) > self._mandate.epoch > 0:
             await self._mandate.outrank(found)
         is_leaving = "deletionTimestamp" in body["metadata"]
-        windows = self._windows.of(self._namespace)
-        elder = self._claims.elder(body["metadata"]["uid"])
         try:
-            with telemetry.stage("observe"):
-                observation = await self._observer.observe(
-                    body, windows, self._outcomes, self._events.posted, elder
-                )
+            observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
+            # Before a gateway is told to leave: a watch that is late shows the rest as it was.
+            if decision.begins_after(snapshot.history) and await self._observer.catch_up():
+                _LOG.info("the watch of the pods was late: judged anew")
+                observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
         except ValidationError as error:
             return await self._refused(body, error, is_leaving=is_leaving)
-        with telemetry.stage("decide"):
-            snapshot = self._reckoned(observation.snapshot)
-            decision = released(snapshot) if is_leaving else decide(snapshot)
         structlog.contextvars.bind_contextvars(decision=decision.id)
         is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
@@ -222,6 +218,20 @@ class ClusterLoop:
             await self._with_finalizer(stored, present=False)
         GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
         return decision
+
+    async def _judged(
+        self, body: Json, *, is_leaving: bool
+    ) -> tuple[Observation, Snapshot, Decision]:
+        windows = self._windows.of(self._namespace)
+        elder = self._claims.elder(body["metadata"]["uid"])
+        with telemetry.stage("observe"):
+            observation = await self._observer.observe(
+                body, windows, self._outcomes, self._events.posted, elder
+            )
+        with telemetry.stage("decide"):
+            snapshot = self._reckoned(observation.snapshot)
+            decision = released(snapshot) if is_leaving else decide(snapshot)
+        return observation, snapshot, decision
 
     def _reckoned(self, snapshot: Snapshot) -> Snapshot:
         """Take a step of the clock out of what is being waited for."""

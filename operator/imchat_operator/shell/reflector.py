@@ -54,6 +54,20 @@ class Reflector(Generic[T]):
         self._on_change = on_change
         self.items: dict[str, T] = {}
         self.synced = asyncio.Event()
+        self._version = 0
+
+    async def catch_up(self) -> bool:
+        """List what a watch may be late to tell; return whether that was news.
+
+        Raises:
+            ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
+        """
+        before = self.items
+        listed, version = await self._api.items(self._path, self._query)
+        if int(version) <= self._version:
+            return False  # the watch was faster
+        self._taken(listed, version)
+        return self.items != before
 
     async def run(self) -> None:
         """Keep the cache until cancelled."""
@@ -77,10 +91,14 @@ class Reflector(Generic[T]):
 
     async def _listed(self) -> str:
         listed, version = await self._api.items(self._path, self._query)
-        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}
+        self._taken(listed, version)
         self.synced.set()
         self._on_change()
         return version
+
+    def _taken(self, listed: list[Json], version: str) -> None:
+        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}
+        self._version = int(version)
 
     async def _watched(self, version: str) -> str:
         query = {
@@ -109,18 +127,22 @@ class Reflector(Generic[T]):
                 raise _GoneError
             raise ApiError(seen.get("code", 0), seen.get("reason", ""), seen.get("message", ""))
         version: str = seen["metadata"]["resourceVersion"]
+        if int(version) <= self._version:
+            return version  # what a list has told since, and what came of it
         if event["type"] == "BOOKMARK":
+            self._version = int(version)
             return version
         uid = seen["metadata"]["uid"]
         before = self.items.get(uid)
         if event["type"] == "DELETED":
             self.items.pop(uid, None)
             self._on_change()
-            return version
-        # What compares equal may still differ in what is no reason to wake, such as its version.
-        self.items[uid] = after = self._project(seen)
-        if after != before:
-            self._on_change()
+        else:
+            # What compares equal may still differ in what is no reason to wake, as its version.
+            self.items[uid] = after = self._project(seen)
+            if after != before:
+                self._on_change()
+        self._version = int(version)
         return version
 
 
