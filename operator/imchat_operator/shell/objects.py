@@ -1,9 +1,10 @@
 """What the operator keeps of pods and autoscalers: API objects to frozen values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import datetime
 
+from imchat_operator.core.pod import PodFacts
 from imchat_operator.core.snapshot import Gateway, Node, Reading
 from imchat_operator.models import DRAIN, QUARANTINE, READINESS_GATE, RELEASED
 from imchat_operator.shell import pod_status
@@ -16,6 +17,7 @@ TEMPLATE_HASH = "pod-template-hash"
 _CONTROLLER_HASH = "controller-revision-hash"
 
 _LONGEST_WISH = 200
+_FACTS = tuple(field.name for field in fields(PodFacts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,47 +29,21 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """The few fields of a pod that decisions depend on; most are those of the core's Gateway.
+class Pod(PodFacts):
+    """The few fields of a pod that are kept.
 
     Attributes:
-        resource_version: the latest, for what is done to the pod; a mere new one is no change.
         node: the name of its node; empty before one has taken it.
         ports: the TCP ports that its containers declare.
     """
 
     namespace: str
-    name: str
-    uid: str
     node: str
     address: str
     ports: tuple[int, ...]
-    created_at: datetime
     phase: str
-    running: bool
-    containers_ready: bool
-    ready: bool
-    accepting: bool | None
-    terminating: bool
-    restarts: int
-    waiting: str
-    deletion_cost: int
     requests: Resources = Resources()
     limits: Resources = Resources()
-    resource_version: str = field(default="", compare=False)
-    not_ready_since: datetime | None = None
-    failure: str = ""
-    unschedulable: str = ""
-    waiting_message: str = ""
-    restarted_at: datetime | None = None
-    deletion_due: datetime | None = None
-    finalizers: tuple[str, ...] = ()
-    has_pre_stop: bool = False
-    revision: str = ""
-    released: str = ""
-    drain_requested: bool = False
-    quarantine: str | None = None
-    asked_by: str = ""
 
     @property
     def answers(self) -> bool:
@@ -209,36 +185,8 @@ def _cost(annotations: dict[str, str]) -> int:
 
 def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
     """Return a pod as the core sees it."""
-    return Gateway(
-        name=found.name,
-        uid=found.uid,
-        node=node,
-        created_at=found.created_at,
-        pending=found.phase == "Pending",
-        running=found.running,
-        containers_ready=found.containers_ready,
-        ready=found.ready,
-        accepting=found.accepting,
-        terminating=found.terminating,
-        restarts=found.restarts,
-        waiting=found.waiting,
-        deletion_cost=found.deletion_cost,
-        reading=reading,
-        resource_version=found.resource_version,
-        not_ready_since=found.not_ready_since,
-        failure=found.failure,
-        unschedulable=found.unschedulable,
-        waiting_message=found.waiting_message,
-        restarted_at=found.restarted_at,
-        deletion_due=found.deletion_due,
-        finalizers=found.finalizers,
-        has_pre_stop=found.has_pre_stop,
-        revision=found.revision,
-        released=found.released,
-        drain_requested=found.drain_requested,
-        quarantine=found.quarantine,
-        asked_by=found.asked_by,
-    )
+    facts = {name: getattr(found, name) for name in _FACTS}
+    return Gateway(**facts, node=node, pending=found.phase == "Pending", reading=reading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
