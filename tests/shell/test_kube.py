@@ -118,6 +118,38 @@ async def test_a_kind_is_looked_for_in_its_own_group_only() -> None:
     assert server.requests == ["GET /apis/apps/v1/../../../api/v1"]
 
 
+async def test_those_who_ask_for_kinds_at_the_same_time_have_one_answer() -> None:
+    deployments = {"name": "deployments", "kind": "Deployment"}
+    server = ApiServer({"GET /apis/apps/v1": Reply(body={"resources": [deployments]})})
+    expected = Resource(group="apps", version="v1", plural="deployments")
+    async with session_with(server) as api:
+        found = await asyncio.gather(*(api.resource("apps/v1", "Deployment") for _ in range(9)))
+        assert found == [expected] * 9
+        assert await api.resource("apps/v1", "DaemonSet") is None
+    assert server.requests == ["GET /apis/apps/v1"] * 2
+
+
+async def test_a_refusal_to_tell_kinds_is_for_all_who_ask_and_for_nobody_after() -> None:
+    server = ApiServer({"GET /apis/apps/v1": refused(503)})
+    async with session_with(server) as api:
+        asked = (api.resource("apps/v1", "Deployment") for _ in range(3))
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in found] == [ApiError] * 3
+        server.replies["GET /apis/apps/v1"] = Reply(body={"resources": []})
+        assert await api.resource("apps/v1", "Deployment") is None
+
+
+async def test_who_gives_up_takes_the_answer_from_nobody() -> None:
+    deployments = {"name": "deployments", "kind": "Deployment"}
+    server = ApiServer({"GET /apis/apps/v1": Reply(body={"resources": [deployments]})})
+    async with session_with(server) as api:
+        first = asyncio.create_task(api.resource("apps/v1", "Deployment"))
+        second = asyncio.create_task(api.resource("apps/v1", "Deployment"))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await second is not None
+
+
 async def test_watches_leave_requests_their_connections() -> None:
     server = ApiServer({"GET /api/v1/nodes": listed()})
     many = 150  # more than the official client opens by default

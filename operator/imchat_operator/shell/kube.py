@@ -5,6 +5,7 @@ operator reads few fields of many objects, and the official client's typed model
 they tell.
 """
 
+import asyncio
 import json
 import re
 from asyncio.sslproto import SSLProtocol
@@ -138,6 +139,7 @@ class Api:
         self._client = client.ApiClient(configuration)
         self._may_write = may_write
         self._kinds: dict[tuple[str, str], Resource] = {}
+        self._discovering: dict[str, asyncio.Task[None]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -207,21 +209,34 @@ class Api:
                     yield json.loads(line)
 
     async def resource(self, api_version: str, kind: str) -> Resource | None:
-        """Return where a kind lives, from discovery; None where the API server has no such kind."""
+        """Return where a kind lives, from discovery; None where the API server has no such kind.
+
+        Those who want to know of the same version at the same time, as all clusters do when the
+        operator starts, have one answer.
+        """
         if (api_version, kind) not in self._kinds:
-            group, _, version = api_version.rpartition("/")
-            path = _path("apis", group, version) if group else _path("api", version)
-            try:
-                listed = await self.request("GET", path)
-            except ApiError as error:
-                if error.status == HTTPStatus.NOT_FOUND:
-                    return None
-                raise
-            for entry in listed["resources"]:
-                if "/" not in entry["name"]:
-                    found = Resource(group=group, version=version, plural=entry["name"])
-                    self._kinds[api_version, entry["kind"]] = found
+            asked = self._discovering.get(api_version)
+            if asked is None:
+                asked = asyncio.create_task(self._discovered(api_version))
+                self._discovering[api_version] = asked
+                asked.add_done_callback(lambda _: self._discovering.pop(api_version))
+            await asyncio.shield(asked)
         return self._kinds.get((api_version, kind))
+
+    async def _discovered(self, api_version: str) -> None:
+        """Ask which kinds there are; a version that there is not has none."""
+        group, _, version = api_version.rpartition("/")
+        path = _path("apis", group, version) if group else _path("api", version)
+        try:
+            listed = await self.request("GET", path)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return
+            raise
+        for entry in listed["resources"]:
+            if "/" not in entry["name"]:
+                found = Resource(group=group, version=version, plural=entry["name"])
+                self._kinds[api_version, entry["kind"]] = found
 
     @asynccontextmanager
     async def _answer(  # noqa: PLR0913, PLR0917 -- the parts of an HTTP request
