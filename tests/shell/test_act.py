@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from kubernetes.aio import client
 from tests.shell.apiserver import ApiServer, Asked, Reply, refused, session_with
 from tests.shell.serving import served
@@ -44,6 +45,7 @@ ACCEPT = SetAccepting(**_POD, accepting=True)
 RANK = SetDeletionCost(**_POD, cost=-1000)
 DRAIN = StartDrain(**_POD, connections_per_second=5, deadline=timedelta(seconds=9))
 SHRINK = Scale(from_=3, to=2, resource_version="9")
+GROW = Scale(from_=3, to=5, resource_version="9")
 
 
 async def performed(server: ApiServer, action: Action) -> Outcome:
@@ -183,6 +185,50 @@ async def test_a_workload_that_is_gone_is_one() -> None:
 async def test_a_refusal_is_an_outcome(action: Action, reply: Reply, expected: Outcome) -> None:
     method = "DELETE" if isinstance(action, Delete) else "PATCH"
     assert await performed(ApiServer({f"{method} {POD}": reply}), action) == expected
+
+
+class Moving(ApiServer):
+    """An API server at whose target the size is as told, and the version another one than seen."""
+
+    def __init__(self, replicas: int) -> None:
+        super().__init__({f"PATCH {SCALE}": refused(409, "the object has been modified")})
+        self._scale = {"metadata": {"resourceVersion": "12"}, "spec": {"replicas": replicas}}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer; once it was asked for the scale, it takes that version."""
+        if request.method == "GET":
+            self.replies = {f"GET {SCALE}": Reply(body=self._scale), f"PATCH {SCALE}": Reply()}
+        return await super().answer(request)
+
+
+def sent(server: ApiServer) -> list[tuple[str, str]]:
+    """Return the versions that patches were for, and the requests for others."""
+    return [
+        (asked.what.split(" ")[0], asked.body["metadata"]["resourceVersion"] if asked.body else "")
+        for asked in server.asked
+    ]
+
+
+async def test_where_only_the_status_of_a_growing_target_moved_on_it_is_tried_again() -> None:
+    server = Moving(replicas=3)
+    assert await performed(server, GROW) == Outcome(action=GROW)
+    assert sent(server) == [("PATCH", "9"), ("GET", ""), ("PATCH", "12")]
+
+
+@pytest.mark.parametrize(
+    ("action", "replicas", "expected"),
+    [
+        pytest.param(GROW, 4, [("PATCH", "9"), ("GET", "")], id="somebody set another size"),
+        pytest.param(SHRINK, 3, [("PATCH", "9")], id="it shrinks, and others may go now"),
+    ],
+)
+async def test_another_change_of_size_is_left_to_the_next_pass(
+    action: Scale, replicas: int, expected: list[tuple[str, str]]
+) -> None:
+    server = Moving(replicas)
+    outcome = await performed(server, action)
+    assert outcome == Outcome(action=action, refused="the object has been modified")
+    assert sent(server) == expected
 
 
 async def test_a_change_of_size_that_came_too_late_is_refused_in_the_api_servers_words() -> None:

@@ -182,8 +182,22 @@ class Actor:
         await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
 
     async def _scale(self, action: Scale, path: str) -> None:
+        try:
+            await self._scaled(action, path, action.resource_version)
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT or action.to < action.from_:
+                raise
+            # The status of a fleet that grows changes all the time, and with it the version. Where
+            # the size is as it was, growing is as right as before. Shrinking may be not: who is
+            # removed depends on who is ready.
+            scale = await self._api.request("GET", path)
+            if scale["spec"].get("replicas", 0) != action.from_:
+                raise
+            await self._scaled(action, path, scale["metadata"]["resourceVersion"])
+
+    async def _scaled(self, action: Scale, path: str, version: str) -> None:
         body: Json = {
-            "metadata": {"resourceVersion": action.resource_version},
+            "metadata": {"resourceVersion": version},
             "spec": {"replicas": action.to},
         }
         # By this name managedFields tell our changes from everybody else's.
