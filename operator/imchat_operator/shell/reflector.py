@@ -91,9 +91,12 @@ class Reflector(Generic[T]):
 
     async def _listed(self) -> str:
         listed, version = await self._api.items(self._path, self._query)
+        before = self.items
         self._taken(listed, version)
+        # Nobody has judged by a cache that was not complete: there is nothing to judge anew.
+        if self.synced.is_set() and self.items != before:
+            self._on_change()
         self.synced.set()
-        self._on_change()
         return version
 
     def _taken(self, listed: list[Json], version: str) -> None:
