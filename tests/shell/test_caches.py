@@ -8,7 +8,7 @@ from typing import Any
 from tests.shell.apiserver import ApiServer, Reply, listed, session_with
 
 from imchat_operator.models import TargetRef
-from imchat_operator.shell.caches import Caches
+from imchat_operator.shell.caches import Caches, SeenTarget
 from imchat_operator.shell.kube import Resource
 
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments")
@@ -22,8 +22,10 @@ def autoscaler(namespace: str, name: str, target: str = "gateway") -> dict[str, 
     }
 
 
-def deployment(version: str) -> dict[str, Any]:
-    return {"metadata": {"uid": "uid-gateway", "resourceVersion": version}}
+def deployment(version: str, manager: str = "kubectl") -> dict[str, Any]:
+    owned = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    meta = {"uid": "uid-gateway", "resourceVersion": version, "managedFields": [owned]}
+    return {"metadata": meta}
 
 
 @asynccontextmanager
@@ -73,7 +75,7 @@ async def test_autoscalers_of_served_namespaces_alone_are_listed() -> None:
     assert found == ("HorizontalPodAutoscaler c",)
 
 
-async def test_a_targets_version_is_that_of_the_last_event() -> None:
+async def test_a_target_is_known_as_of_the_last_event() -> None:
     path = "/apis/apps/v1/namespaces/chat/deployments"
     events: asyncio.Queue[Any] = asyncio.Queue()
     server = ApiServer({f"GET {path}": listed(deployment("7"))}, events={path: events})
@@ -81,16 +83,16 @@ async def test_a_targets_version_is_that_of_the_last_event() -> None:
     own = "GET /apis/autoscaling/v2/namespaces/chat/horizontalpodautoscalers"
     server.replies[own] = listed()
     async with caching(server, "chat") as caches:
-        assert not caches.target_version(DEPLOYMENTS, "chat", "uid-gateway")  # not known yet
-        await until(caches, "7")
-        events.put_nowait({"type": "MODIFIED", "object": deployment("8")})
-        await until(caches, "8")
+        assert caches.target(DEPLOYMENTS, "chat", "uid-gateway") is None  # not known yet
+        await until(caches, SeenTarget(version="7", manager="kubectl"))
+        events.put_nowait({"type": "MODIFIED", "object": deployment("8", "argocd")})
+        await until(caches, SeenTarget(version="8", manager="argocd"))
         events.put_nowait({"type": "DELETED", "object": deployment("9")})
-        await until(caches, "")
+        await until(caches, None)
     assert server.requests.count(f"GET {path}") == 1
 
 
-async def test_where_targets_may_not_be_watched_no_version_is_known() -> None:
+async def test_where_targets_may_not_be_watched_none_is_known() -> None:
     path = "GET /apis/apps/v1/deployments"
     server = ApiServer(
         {
@@ -100,12 +102,12 @@ async def test_where_targets_may_not_be_watched_no_version_is_known() -> None:
         }
     )
     async with caching(server) as caches:
-        caches.target_version(DEPLOYMENTS, "chat", "uid-gateway")
+        caches.target(DEPLOYMENTS, "chat", "uid-gateway")
         while path not in server.requests:  # noqa: ASYNC110 -- no event tells
             await asyncio.sleep(0)
-        assert not caches.target_version(DEPLOYMENTS, "chat", "uid-gateway")
+        assert caches.target(DEPLOYMENTS, "chat", "uid-gateway") is None
 
 
-async def until(caches: Caches, version: str) -> None:
-    while caches.target_version(DEPLOYMENTS, "chat", "uid-gateway") != version:  # noqa: ASYNC110 -- same
+async def until(caches: Caches, expected: SeenTarget | None) -> None:
+    while caches.target(DEPLOYMENTS, "chat", "uid-gateway") != expected:  # noqa: ASYNC110 -- same
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What all clusters share: nodes, autoscalers, claims, and in which version each target is.
+"""What all clusters share: nodes, autoscalers, claims, and how each target was last seen.
 
 Each is watched once: a watch holds a connection and is begun anew every few minutes, so what is not
 a cluster's own does not have one per cluster.
@@ -6,13 +6,22 @@ a cluster's own does not have one per cluster.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 
 from imchat_operator.models import TargetRef
 from imchat_operator.shell.claims import Claims
 from imchat_operator.shell.kube import AUTOSCALERS, NODES, Api, Json, Resource
 from imchat_operator.shell.nodes import node
-from imchat_operator.shell.objects import autoscaler
+from imchat_operator.shell.objects import autoscaler, replicas_manager
 from imchat_operator.shell.reflector import Reflector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenTarget:
+    """Of a target: its resourceVersion, and who set its replicas last, empty if that is unknown."""
+
+    version: str
+    manager: str
 
 
 class Caches:
@@ -40,7 +49,7 @@ class Caches:
             )
             for namespace in namespaces or ("",)
         }
-        self._targets: dict[str, Reflector[str]] = {}
+        self._targets: dict[str, Reflector[SeenTarget]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def loops(self) -> dict[str, Coroutine[None, None, None]]:
@@ -52,7 +61,7 @@ class Caches:
         }
 
     async def close(self) -> None:
-        """End what `target_version` began."""
+        """End what `target` began."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -70,19 +79,20 @@ class Caches:
         found = cache.items.values()
         return tuple(sorted(a.name for a in found if (a.namespace, a.kind, a.target) == scaled))
 
-    def target_version(self, resource: Resource, namespace: str, uid: str) -> str:
-        """Return the resourceVersion of a target as of the last event, empty where that is unknown.
+    def target(self, resource: Resource, namespace: str, uid: str) -> SeenTarget | None:
+        """Return a target as of the last event, None where that is unknown.
 
         The first question about a kind begins a watch of it: of all its objects, whoever scales
-        them, but nothing is kept of each but the version.
+        them, but next to nothing is kept of each.
         """
         path = resource.path(namespace if namespace in self._autoscalers else "")
         if path not in self._targets:
-            cache = Reflector(self._api, path, project=_version, on_change=lambda: None)
+            cache = Reflector(self._api, path, project=_seen, on_change=lambda: None)
             self._targets[path] = cache
             self._tasks.append(asyncio.create_task(cache.run(), name=f"the cache of {path}"))
-        return self._targets[path].items.get(uid, "")
+        return self._targets[path].items.get(uid)
 
 
-def _version(found: Json) -> str:
-    return str(found["metadata"]["resourceVersion"])
+def _seen(found: Json) -> SeenTarget:
+    version = str(found["metadata"]["resourceVersion"])
+    return SeenTarget(version=version, manager=replicas_manager(found))

@@ -175,8 +175,8 @@ class Observer:
         if is_quiet and self._known_scale is not None:
             known_path, known = self._known_scale
             uid, version = known["metadata"]["uid"], known["metadata"]["resourceVersion"]
-            latest = self._caches.target_version(resource, self._namespace, uid)
-            if (known_path, version) == (path, latest):
+            latest = self._caches.target(resource, self._namespace, uid)
+            if latest is not None and (known_path, version) == (path, latest.version):
                 return known, path
         try:
             scale = await self._api.request("GET", path)
@@ -243,14 +243,18 @@ class Observer:
             name=ref.name,
             replicas=replicas,
             resource_version=scale["metadata"]["resourceVersion"],
-            manager=await self._manager(ref) if is_foreign else "",
+            manager=await self._manager(ref, scale) if is_foreign else "",
         )
 
-    async def _manager(self, ref: TargetRef) -> str:
+    async def _manager(self, ref: TargetRef, scale: Json) -> str:
         """Return who set the target's replicas last; empty if that can't be told."""
         resource = await self._api.resource(ref.api_version, ref.kind)
         if resource is None:
             return ""
+        meta = scale["metadata"]
+        seen = self._caches.target(resource, self._namespace, meta["uid"])
+        if seen is not None and seen.version == meta["resourceVersion"]:
+            return seen.manager
         try:
             found = await self._api.request("GET", resource.path(self._namespace, ref.name))
         except ApiError as error:
