@@ -67,9 +67,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="keeps its finalizer",
         file="shell/reconcile.py",
-        old="        if not is_held:\n            await self._with_finalizer(stored, present=False)\n"
-        "        GAUGES",
-        new="        GAUGES",
+        old="        if not is_held:\n            await self._with_finalizer(body, present=False)\n"
+        "        return",
+        new="        return",
         plans=("delete",),
     ),
     Bug(

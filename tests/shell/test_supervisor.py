@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 from prometheus_client import REGISTRY
-from tests.shell.apiserver import ApiServer, listed, session_with
+from tests.shell.apiserver import ApiServer, Reply, listed, session_with
 
 from imchat_operator.settings import Settings
 from imchat_operator.shell.gateway import Gateways
@@ -99,6 +99,35 @@ async def test_what_is_made_while_the_lists_are_under_way_is_served() -> None:
         await _until(
             lambda: f"PUT {_ROOT}/namespaces/chat/maintenancewindows/work/status" in server.requests
         )
+
+
+class _Crowd(ApiServer):
+    """An API server that keeps those waiting who ask for a scale, and counts them."""
+
+    def __init__(self) -> None:
+        nothing = {f"GET {p}": listed() for p in (_CLUSTERS, _WINDOWS, "/api/v1/nodes")}
+        kinds = {"resources": [{"name": "deployments", "kind": "Deployment"}]}
+        super().__init__(replies={**nothing, _SCALE: Reply(body=kinds)})
+        self.waiting = 0
+        self.most = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/scale"):
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            await asyncio.sleep(0.02)
+            self.waiting -= 1
+        return await super().answer(request)
+
+
+async def test_passes_are_made_some_at_a_time() -> None:
+    server, names = _Crowd(), [f"c{number}" for number in range(60)]
+    clusters = [_object(name, targetRef={"name": name}, maxReplicas=3) for name in names]
+    server.replies[f"GET {_CLUSTERS}"] = listed(*clusters)
+    wanted = {f"{_SCALE}/namespaces/chat/deployments/{name}/scale" for name in names}
+    async with _supervised(server):
+        await _until(lambda: wanted <= set(server.requests))
+    assert 1 < server.most <= 16
 
 
 async def test_nothing_is_shown_of_a_cluster_that_is_gone() -> None:

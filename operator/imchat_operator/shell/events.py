@@ -59,6 +59,11 @@ class Recorder:
         self._rests_until = 0.0
         self.posted: frozenset[str] = frozenset()
 
+    def owes(self, promised: tuple[PendingEvent, ...]) -> bool:
+        """Return whether any of these is to be posted now."""
+        is_whole = self.posted.issuperset(e.receipt for e in promised)
+        return not is_whole and self._clock() >= self._rests_until
+
     async def post(self, promised: tuple[PendingEvent, ...]) -> None:
         """Post what is promised and not posted; what fails is logged, counted, and left promised.
 
@@ -66,10 +71,9 @@ class Recorder:
             FencedError: this replica does not lead any more.
         """
         self.posted &= {e.receipt for e in promised}
-        due = [e for e in promised if e.receipt not in self.posted]
-        if not due or self._clock() < self._rests_until:
+        if not self.owes(promised):
             return
-        for event in due:
+        for event in (e for e in promised if e.receipt not in self.posted):
             try:
                 is_settled = await self._is_settled(event)
             except FAILED as error:

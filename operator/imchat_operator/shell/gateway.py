@@ -6,11 +6,9 @@ the administrator gave a namespace an authority, its gateways are asked over TLS
 that prove their name are shown the token.
 """
 
-import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -26,6 +24,7 @@ from imchat_operator.models import Metrics
 from imchat_operator.settings import GatewayAccess
 from imchat_operator.shell.addresses import Address
 from imchat_operator.shell.credentials import CredentialsError, authorization, trust_in
+from imchat_operator.shell.places import Places
 
 _LARGEST_ANSWER = 1 << 20
 _LONGEST_REASON = 200
@@ -73,7 +72,9 @@ class Gateways(HttpSession):
         """
         # Waiting for the hung ones of others would count as a gateway's own silence.
         super().__init__(limit=0)
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        # Thousands asked at once would keep this process busy until the first have run out of
+        # time, and look silent.
+        self._places = Places(_AT_ONCE, longest=_LONGEST_PLACE)
         self._access = {one.namespace: one for one in access}
 
     async def scrape(
@@ -86,24 +87,8 @@ class Gateways(HttpSession):
             metrics: what its figures are called, and how long it may take.
             more: names of further metrics of interest.
         """
-        async with self._begun():
+        async with self._places.one():
             return await self._scraped(address, metrics, more)
-
-    @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[None]:
-        """Hold one of a number of places, but not for long: what hangs costs others nothing.
-
-        Thousands asked at once would keep this process busy until the first have run out of time,
-        and look silent.
-        """
-        await self._places.acquire()
-        release = asyncio.get_running_loop().call_later(_LONGEST_PLACE, self._places.release)
-        try:
-            yield
-        finally:
-            if release.when() > asyncio.get_running_loop().time():
-                release.cancel()
-                self._places.release()
 
     async def _scraped(self, address: Address, metrics: Metrics, more: Collection[str]) -> Scrape:
         began = time.monotonic()

@@ -36,6 +36,7 @@ from imchat_operator.shell.kube import (
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.observe import Clients, Observation, Observer
+from imchat_operator.shell.places import Places
 from imchat_operator.shell.resources import (
     claim_of,
     cluster_of,
@@ -60,6 +61,16 @@ _LONGEST_PAUSE = 30.0
 _LONGEST_STEP = 120.0  # of a pass; a request to the API server is given up after 30 s
 _KNOWN = (FencedError, *FAILED)
 
+# Passes at a time. When all clusters have something to do at once, each pass would wait for all
+# others at each of its requests, and act on what it saw long before.
+_AT_ONCE = 16
+_LONGEST_PLACE = 1.0
+
+
+def places_for_passes() -> Places:
+    """Return the places of all loops' passes."""
+    return Places(_AT_ONCE, longest=_LONGEST_PLACE)
+
 
 class ClusterLoop:
     """Reconciles one ImChatCluster until it is gone."""
@@ -71,11 +82,13 @@ class ClusterLoop:
         windows: Windows,
         mandate: Mandate,
         health: Health,
+        places: Places,
         body: Json,
     ) -> None:
         self._api = clients.api
         self._mandate = mandate
         self._health = health
+        self._places = places
         self._windows = windows
         self._claims = caches.claims
         self._body = slim(body)
@@ -131,7 +144,6 @@ class ClusterLoop:
                 self._health.beat(self._loop, pause + _LONGEST_STEP)
                 await self._wake.wait(pause)
                 await asyncio.sleep(min(_SHORTEST_PAUSE, pause))
-                self._wake.answered()
             self.forget()
         finally:
             self._health.over(self._loop)
@@ -153,8 +165,7 @@ class ClusterLoop:
         self._health.beat(self._loop, _LONGEST_STEP)
         structlog.contextvars.unbind_contextvars("decision")
         try:
-            with telemetry.PASS_SECONDS.time():
-                decision = await self._pass()
+            decision = await self._pass()
         except ApiError as error:
             if error.status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 return await self._refreshed()
@@ -187,6 +198,24 @@ class ClusterLoop:
         return 0.0
 
     async def _pass(self) -> Decision:
+        """Judge and act when it is this cluster's turn, and tell of it when it is that again."""
+        async with self._places.one():
+            self._wake.answered()
+            with telemetry.PASS_SECONDS.time():
+                decision, body, is_held = await self._acted_upon()
+        if self._events.owes(decision.status.pending_events):
+            async with self._places.one():
+                with telemetry.stage("tell"):
+                    await self._events.post(decision.status.pending_events)
+        if not is_held:
+            await self._with_finalizer(body, present=False)
+        return decision
+
+    async def _acted_upon(self) -> tuple[Decision, Json, bool]:
+        """Observe, decide, record and act: what was decided, the object then, and if it is held.
+
+        It is held where gateways are being drained, so that a deletion has to wait.
+        """
         # The watch may replace self._body at every await; what is decided here is for this version.
         body = self._body
         if (found := epoch_of(body)) > self._mandate.epoch > 0:
@@ -199,7 +228,8 @@ class ClusterLoop:
                 _LOG.info("the watch of the pods was late: judged anew")
                 observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
         except ValidationError as error:
-            return await self._refused(body, error, is_leaving=is_leaving)
+            decision, body = await self._refused(body, error)
+            return decision, body, not is_leaving
         structlog.contextvars.bind_contextvars(decision=decision.id)
         is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
@@ -212,12 +242,8 @@ class ClusterLoop:
         self._count(snapshot, history_of(stored) if is_written else observation.snapshot.history)
         with telemetry.stage("act"):
             self._outcomes = await self._acted(decision, snapshot, observation)
-        with telemetry.stage("tell"):
-            await self._events.post(decision.status.pending_events)
-        if not is_held:
-            await self._with_finalizer(stored, present=False)
         GAUGES.show_cluster(snapshot.cluster, cluster_samples(snapshot, decision.status))
-        return decision
+        return decision, stored, is_held
 
     async def _judged(
         self, body: Json, *, is_leaving: bool
@@ -241,16 +267,13 @@ class ClusterLoop:
         _LOG.warning("the clock was set: what is under way keeps its time", seconds=seconds)
         return replace(snapshot, history=rebased(snapshot.history, step))
 
-    async def _refused(self, body: Json, error: ValidationError, *, is_leaving: bool) -> Decision:
+    async def _refused(self, body: Json, error: ValidationError) -> tuple[Decision, Json]:
         """Do nothing about a spec that can't be understood, but say so."""
         cluster, history, now = cluster_of(body), history_of(body), _now()
         decision = invalid(cluster, history, refusal(error), now)
         body = await self._recorded(body, decision, history)
-        await self._events.post(decision.status.pending_events)
-        if is_leaving:
-            await self._with_finalizer(body, present=False)
         GAUGES.show_cluster(cluster, invalid_samples(decision.status, now))
-        return decision
+        return decision, body
 
     def _count(self, snapshot: Snapshot, written: ImChatClusterStatus) -> None:
         """Count what is over since the status that was counted last, as the API server has both.

@@ -20,7 +20,7 @@ from imchat_operator.shell.kube import FAILED, Json, Resource
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import WINDOWS, Windows
 from imchat_operator.shell.observe import Clients
-from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop
+from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop, places_for_passes
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
@@ -43,6 +43,7 @@ class Supervisor:
         self._claims = self._caches.claims
         self._windows = Windows(api, self._wake_namespace, self._clusters_in, health)
         self._loops: dict[str, tuple[str, ClusterLoop, asyncio.Task[None]]] = {}
+        self._places = places_for_passes()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -85,7 +86,13 @@ class Supervisor:
             self._wake(self._claims.changed(meta["uid"], known.claim))
             return
         loop = ClusterLoop(
-            self._clients, self._caches, self._windows, self._mandate, self._health, body
+            self._clients,
+            self._caches,
+            self._windows,
+            self._mandate,
+            self._health,
+            self._places,
+            body,
         )
         task = asyncio.create_task(loop.run(), name=f"{meta['namespace']}/{meta['name']}")
         task.add_done_callback(self._over)

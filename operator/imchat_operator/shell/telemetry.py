@@ -24,7 +24,7 @@ _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 BUILD = Gauge("imchat_operator_build_info", "Always 1; what runs.", ["version", "python"])
 PASSES = Counter("imchat_operator_passes", "Passes of the loop.", [*_CLUSTER, "result"])
 PASS_SECONDS = Histogram(
-    "imchat_operator_pass_duration_seconds", "Time of one pass.", buckets=_FAST
+    "imchat_operator_pass_duration_seconds", "Time of one pass, without `tell`.", buckets=_FAST
 )
 STAGE_SECONDS = Histogram(
     "imchat_operator_stage_duration_seconds",
