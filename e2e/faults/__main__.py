@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from faults.campaign import Campaign
+from faults.campaign import Campaign, is_unjudged
 from faults.gateways import Ailment
 from faults.plans import KILLS, LONG, OF_EVENTS, OF_READS, OF_WRITES, Fault, Kind, fault_of
 from faults.planted import BUGS, Bug, found_by, indexed, plan_of_words
@@ -178,28 +178,35 @@ async def _told(
     names: dict[int, str] | None = None,
 ) -> int:
     """Play plans, tell of those that went wrong, and sum up."""
-    begun, failed, over = time.monotonic(), 0, 0
-    rows, planned, pending = [], 0, 0
+    begun, failed, over, starved = time.monotonic(), 0, 0, 0
+    rows, planned, pending, discarded = [], 0, 0, 0
     async for result in campaign.results(plans):
         over += 1
         rows.append(_row(result))
         planned += len(result.plan.faults)
         pending += len(result.pending)
+        discarded += result.discarded
         name = (names or {}).get(id(result.plan), "")
         if result.violations:
-            failed += 1
-            _say(f"WRONG {name} python -m faults one {result.plan}  ({result.log})")
+            starved += is_unjudged(result)
+            failed += not is_unjudged(result)
+            word = "STARVED" if is_unjudged(result) else "WRONG"
+            _say(f"{word} {name} python -m faults one {result.plan}  ({result.log})")
             for violation in result.violations:
                 _say(f"    {violation}")
         if options.verbose:
             _say(_story(result))
     spent = time.monotonic() - begun
     _say(f"{over} trials in {spent:.0f}s, {failed} with violations.")
+    if starved:
+        _say(f"{starved} more can't be judged: the machine was too busy, each time.")
+    if discarded:
+        _say(f"{discarded} were wrong while the machine was too busy, and were played again.")
     if pending:
         _say(f"Of {planned} faults {pending} never had their turn: less was written or read.")
     if options.output:
         _written(options.output, rows)
-    return 1 if failed else 0
+    return 1 if failed or starved else 0
 
 
 def _written(output: Path, rows: object) -> None:
@@ -211,6 +218,8 @@ def _row(result: Result) -> dict[str, object]:
     return {
         "plan": str(result.plan),
         "seconds": round(result.seconds, 1),
+        "lateness": round(result.lateness, 2),
+        "discarded": result.discarded,
         "violations": [str(v) for v in result.violations],
         "counts": result.counts,
         "pending": [str(fault) for fault in result.pending],

@@ -30,6 +30,7 @@ from loopback_node.status import (
 _LOG = logging.getLogger(__name__)
 _TICK = 0.05
 _LEASE_SECONDS = 1.0
+_SHARED = "shared"
 _RETRIES = 5
 _MISSING, _CONFLICT = 404, 409
 # Of these nobody can know, or empty, what they hold.
@@ -59,7 +60,7 @@ class Fleet:
         self._api = api
         self._addresses = AddressBlock()
         self._pods: dict[str, _Pod] = {}
-        self._bound: dict[str, str] = {}
+        self._bound: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._lost: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._nodes: dict[str, list[str]] = {}
@@ -67,25 +68,36 @@ class Fleet:
         self.users: dict[str, int] = {}
         self.endings: defaultdict[str, list[Ending]] = defaultdict(list)
 
-    async def add_nodes(self, namespace: str, count: int) -> None:
-        """Make nodes for the pods of a namespace alone."""
-        self._nodes[namespace] = names = [f"{namespace}-{n}" for n in range(count)]
+    def add_nodes(self, namespace: str, count: int, *, are_own: bool) -> None:
+        """Give the pods of a namespace nodes: of their own, or those that all others share.
+
+        To make nodes, and to renew their Leases, was a third of all writes.
+        """
+        owner = namespace if are_own else _SHARED
+        names = [f"{owner}-{n}" for n in range(count)]
         for name in names:
-            node = Registration(
-                api=self._api,
-                name=name,
-                prefix=namespace,
-                address=self._addresses.node_address(len(self._keeping) % 200),
-                interval=_LEASE_SECONDS,
-            )
-            self._keeping[name] = asyncio.create_task(node.keep_alive())
+            if name not in self._keeping:
+                self._keeping[name] = asyncio.create_task(self._node(name, owner).keep_alive())
+        self._nodes[namespace] = names
+
+    def _node(self, name: str, owner: str) -> Registration:
+        return Registration(
+            api=self._api,
+            name=name,
+            prefix=owner,
+            address=self._addresses.node_address(len(self._keeping) % 200),
+            interval=_LEASE_SECONDS,
+        )
 
     async def remove_nodes(self, namespace: str) -> None:
-        """Forget a namespace's nodes, pods and users."""
+        """Forget a namespace's pods and users, and the nodes that were its own."""
         self.users.pop(namespace, None)
+        self._bound.pop(namespace, None)
         for uid in [u for u, p in self._pods.items() if _namespace(p) == namespace]:
             await self._gone(uid)
         for name in self._nodes.pop(namespace, ()):
+            if name.startswith(_SHARED):
+                continue
             self._keeping.pop(name).cancel()
             self._lost.discard(name)
             try:
@@ -105,7 +117,7 @@ class Fleet:
         """Have a node vanish: its gateways die, and nothing is reported of it any more."""
         self._lost.add(node)
         self._keeping[node].cancel()
-        for pod in self._pods.values():
+        for pod in tuple(self._pods.values()):
             if pod.body["spec"]["nodeName"] == node:
                 await pod.gateway.end()
 
@@ -140,9 +152,9 @@ class Fleet:
         """Do what a pod's node does about a revision of it."""
         if seen.kind != POD or seen.body["metadata"]["namespace"] not in self._nodes:
             return
-        uid = seen.uid
+        uid, namespace = seen.uid, seen.body["metadata"]["namespace"]
         if seen.change == "DELETED":
-            self._bound.pop(uid, None)
+            self._bound[namespace].pop(uid, None)
             if uid in self._pods:
                 self._go(self._gone(uid))
             return
@@ -151,9 +163,9 @@ class Fleet:
             self._go(self._report(uid))
         elif "deletionTimestamp" in seen.body["metadata"]:
             self._go(self._deleted(seen.body))
-        elif uid not in self._bound:
-            self._bound[uid] = self._node_for(seen.body["metadata"]["namespace"])
-            self._go(self._begin(seen.body))
+        elif uid not in self._bound[namespace]:
+            self._bound[namespace][uid] = node = self._node_for(namespace)
+            self._go(self._begin(seen.body, node))
 
     def _go(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -175,18 +187,19 @@ class Fleet:
             share = max(1, -(-missing // len(open_to)))
             missing -= gateway.take(min(share, missing))
 
-    async def _begin(self, body: Json) -> None:
+    async def _begin(self, body: Json, node: str) -> None:
         meta = body["metadata"]
         namespace, name, uid = meta["namespace"], meta["name"], meta["uid"]
-        node = self._bound[uid]
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         binding = {"metadata": {"name": name, "uid": uid}, "target": target}
         try:
             await self._api.create(f"{path(POD, namespace, name)}/binding", binding)
         except TRANSIENT as error:
             _LOG.info("%s/%s was not bound: %r", namespace, name, error)
-            self._bound.pop(uid, None)
+            self._bound[namespace].pop(uid, None)
             return
+        if namespace not in self._nodes:
+            return  # the trial is over
         gateway = Gateway(self._addresses.take([PORT]), _capacity(body))
         await gateway.start()
         bound = {**body, "spec": {**body["spec"], "nodeName": node}}
@@ -195,7 +208,7 @@ class Fleet:
 
     def _node_for(self, namespace: str) -> str:
         load = dict.fromkeys((n for n in self._nodes[namespace] if n not in self._lost), 0)
-        for node in self._bound.values():
+        for node in self._bound[namespace].values():
             if node in load:
                 load[node] += 1
         return min(load, key=lambda name: (load[name], name))

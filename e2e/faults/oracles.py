@@ -199,7 +199,15 @@ def each_removal_decided_once(history: History) -> Iterator[str]:
 
 
 def budgets_minded(history: History) -> Iterator[str]:
-    """A pod is deleted, past its PodDisruptionBudget, only for a repair that may; else evicted."""
+    """A pod is deleted, past its PodDisruptionBudget, only for a repair that may; else evicted.
+
+    And only where an eviction was refused, by the API server itself.
+    """
+    refused = {
+        c.path.split("/")[-2]: c.at
+        for c in reversed(history.calls)
+        if c.path.endswith("/eviction") and not c.is_done
+    }
     for call in history.writes:
         parts = call.path.split("/")
         if call.method != "DELETE" or parts[-2] != "pods":
@@ -211,6 +219,8 @@ def budgets_minded(history: History) -> Iterator[str]:
             continue  # its node can't end it: the budget has counted it already
         if not ours or ours[-1]["ailment"] in _OF_THE_WELL:
             yield f"{parts[-1]} was deleted, not evicted, at {ours[-1:]}"
+        elif refused.get(parts[-1], call.at) >= call.at:
+            yield f"{parts[-1]} was deleted, and no eviction of it was refused before"
 
 
 def nothing_told_twice(history: History) -> Iterator[str]:

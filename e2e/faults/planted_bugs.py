@@ -141,10 +141,28 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     Bug(
+        name="begins on what a late watch shows",
+        file="shell/reconcile.py",
+        old="if decision.begins_after(snapshot.history) and await self._observer.catch_up():",
+        new="if False:",
+        plans=("storm watch-missed@3", "storm watch-missed@8 away@1", "storm watch-missed@2"),
+    ),
+    Bug(
+        name="takes an API server that is away for a budget's refusal",
+        file="core/repairing.py",
+        old="""    answer = _refusal(snapshot, drain)
+    is_late = now - blocked.phase_since >= limit
+    if answer is None or""",
+        new="""    answer = _answer(snapshot, drain)
+    is_late = now - drain.phase_since >= limit
+    if answer is None or not answer.refused or""",
+        plans=tuple(f"heal down@{at}" for at in (16, 15, 17, 14, 18)),
+    ),
+    Bug(
         name="misses deletions",
         file="shell/reflector.py",
         old="            self.items.pop(uid, None)\n            self._on_change()\n",
-        new="",
+        new="            pass\n",
         plans=("heal", "scale-down"),
     ),
     Bug(
@@ -350,7 +368,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="asks a budget for ever",
         file="core/repairing.py",
-        old="    is_late = now - drain.phase_since >= limit\n",
+        old="    is_late = now - blocked.phase_since >= limit\n",
         new="    is_late = False\n",
         plans=("barred", "refused"),
     ),

@@ -1,6 +1,7 @@
 """What all trials share: one control plane, its records, one fleet, the way to start operators."""
 
 import asyncio
+import os
 import ssl
 from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +18,7 @@ from controlplane.credentials import Authority
 from faults.fleet import Fleet
 from faults.levers import Upstream
 from faults.operators import Forkserver
+from faults.pulse import Pulse
 from faults.records import Records
 from faults.storage import Storage
 from harness.namespace import Namespace
@@ -32,6 +34,8 @@ _FLAGS = {
         "--horizontal-pod-autoscaler-sync-period=1s",
     ],
 }
+# Go's garbage collector took a tenth of the control plane's time; there is memory enough.
+_LAZY_COLLECTOR = ("GOGC", "400")
 # With its cache the API server answers watches from revisions that etcd has forgotten.
 _UNCACHED = {"kube-apiserver": ["--watch-cache=false"]}
 
@@ -43,6 +47,7 @@ class Stage:
     api: Api
     records: Records
     fleet: Fleet
+    pulse: Pulse
     forkserver: Forkserver
     upstream: Upstream
     storage: Storage
@@ -76,13 +81,15 @@ async def staged(folder: Path, *, is_cached: bool = True) -> AsyncIterator[Stage
     """Yield a stage; uncached, each watch is answered by etcd itself."""
     async with AsyncExitStack() as stack:
         flags = _FLAGS if is_cached else {**_FLAGS, **_UNCACHED}
+        os.environ.setdefault(*_LAZY_COLLECTOR)
         plane = stack.enter_context(controlplane.running(flags=flags))
         Namespace(kubeconfig=plane.kubeconfig, name="default").install_crds()
         api = await stack.enter_async_context(connected(plane.kubeconfig, folder))
         fleet = Fleet(api)
         stack.push_async_callback(fleet.close)
         records = Records(api, fleet.heard)
-        for work in (records.run(), fleet.run()):
+        pulse = Pulse()
+        for work in (records.run(), fleet.run(), pulse.run()):
             stack.push_async_callback(_ended, asyncio.create_task(work))
         proxies = Authority(folder, "imchat-faults", "proxy-ca")
         served = proxies.signed("proxy")
@@ -96,6 +103,7 @@ async def staged(folder: Path, *, is_cached: bool = True) -> AsyncIterator[Stage
             api=api,
             records=records,
             fleet=fleet,
+            pulse=pulse,
             forkserver=forkserver,
             upstream=Upstream(session=session, server=plane.server, serving=serving),
             storage=storage,

@@ -16,7 +16,7 @@ import aiohttp
 from faults.crew import Crew
 from faults.footprint import Footprint
 from faults.gateways import Ailment
-from faults.history import CLUSTER, Call, History, Json, Moments
+from faults.history import CLUSTER, POD, Call, History, Json, Moments
 from faults.levers import Levers
 from faults.oracles import Violation, violations
 from faults.plans import Course, Fault, Kind
@@ -69,6 +69,8 @@ class Result:
         counts: writes, reads and watch events of the operators, by the names of their channels.
         pending: faults whose turn never came.
         end: the state that all ended in.
+        lateness: the most that the harness was late by in a few seconds (pulse.py).
+        discarded: plays of this plan before, that went wrong while the harness was too late.
     """
 
     plan: Plan
@@ -80,6 +82,8 @@ class Result:
     end: Json
     seconds: float
     log: Path
+    lateness: float
+    discarded: int = 0
 
 
 async def played(stage: Stage, plan: Plan) -> Result:
@@ -155,6 +159,7 @@ async def played(stage: Stage, plan: Plan) -> Result:
         end=end,
         seconds=time.monotonic() - begun,
         log=log,
+        lateness=stage.pulse.lateness(begun),
     )
 
 
@@ -163,7 +168,7 @@ async def _furnished(scene: Scene, workload: Workload) -> AsyncIterator[None]:
     """Give a namespace its nodes, users and manifests; take it all away at the end."""
     api, namespace = scene.api, scene.namespace
     await _insisted(lambda: api.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
-    await scene.fleet.add_nodes(namespace, _NODES)
+    scene.fleet.add_nodes(namespace, _NODES, are_own=workload.has_own_nodes)
     try:
         for body in workload.manifests:
             root = f"/apis/{body['apiVersion']}/namespaces/{namespace}"
@@ -171,9 +176,11 @@ async def _furnished(scene: Scene, workload: Workload) -> AsyncIterator[None]:
             await _insisted(partial(api.create, target, body))
         yield
     finally:
-        await _insisted(lambda: api.delete(f"/api/v1/namespaces/{namespace}"))
-        await scene.fleet.remove_nodes(namespace)
         bare: Json = {"metadata": {"finalizers": []}}
+        await scene.fleet.remove_nodes(namespace)  # what ends from now on is not the operator's
+        await _insisted(lambda: api.delete(f"/api/v1/namespaces/{namespace}"))
+        # The namespace's controller looks again and again for as long as there are pods.
+        await _insisted(lambda: api.delete(path(POD, namespace), {"gracePeriodSeconds": 0}))
         await _insisted(lambda: api.patch(path(CLUSTER, namespace, NAME), bare))
 
 

@@ -48,6 +48,8 @@ class Workload:
         play: does it, and returns when it is over.
         is_stateful: whether the gateways are a StatefulSet's.
         most_unavailable: what the gateways' PodDisruptionBudget allows.
+        has_own_nodes: whether something happens to a node: else all trials share them.
+        optional: changes that are told or not as time has it, with the same end.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Workload:
     play: Play = field(repr=False)
     is_stateful: bool = False
     most_unavailable: int = 1
+    has_own_nodes: bool = False
+    optional: frozenset[str] = frozenset()
 
     @property
     def manifests(self) -> list[Json]:
@@ -265,7 +269,16 @@ WORKLOADS = {
             spec=_scaled(_QUICK, minReplicas=3),
             play=_scale_down,
         ),
-        Workload(name="node-loss", replicas=3, users=90, spec=_steady(_PROMPT), play=_lose_a_node),
+        Workload(
+            name="node-loss",
+            replicas=3,
+            users=90,
+            spec=_steady(_PROMPT),
+            play=_lose_a_node,
+            has_own_nodes=True,
+            # Whether the node is known to be off by the end of the delay: if not, it is tried.
+            optional=frozenset({"GatewayDraining"}),
+        ),
         Workload(name="by-hand", replicas=4, users=200, spec=_scaled(_SLOW), play=_scale_by_hand),
         Workload(
             name="autoscaler", replicas=4, users=200, spec=_scaled(_SLOW), play=_have_an_autoscaler

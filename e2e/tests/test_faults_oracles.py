@@ -240,6 +240,13 @@ def _well_and_deleted(story: Story) -> None:
     story.call("DELETE", "/api/v1/namespaces/n/pods/c")
 
 
+def _deleted_and_never_refused(story: Story) -> None:
+    story.cluster(decision="d4", drains=[_drain("c", "d4", phase="Deleting", ailment="NotReady")])
+    story.event("GatewayDeleted", "c", decision="d4")
+    story.call("DELETE", "/api/v1/namespaces/n/pods/c")
+    story.call("POST", "/api/v1/namespaces/n/pods/c/eviction", status=429)
+
+
 def _asked_again_and_again(story: Story) -> None:
     for _ in range(7):
         story.call("POST", "/api/v1/namespaces/n/pods/c/eviction", status=429)
@@ -308,6 +315,7 @@ def _crash(story: Story) -> None:
         (_too_soon, "drains take their time"),
         (_deleted_past_the_budget, "budgets minded"),
         (_well_and_deleted, "budgets minded"),
+        (_deleted_and_never_refused, "budgets minded"),
         (_asked_again_and_again, "no hammering"),
         (_more_files, "nothing left behind"),
         (_more_memory, "nothing left behind"),
@@ -338,3 +346,13 @@ def test_a_write_after_all_had_settled_is_found() -> None:
         seen=late.seen, calls=late.calls, endings=late.endings, moments=before.moments
     )
     assert [v.oracle for v in violations(history)] == ["quiet at the end"]
+
+
+def test_what_is_ill_may_be_deleted_once_its_eviction_was_refused() -> None:
+    story = Story()
+    _right(story)
+    story.cluster(decision="d4", drains=[_drain("c", "d4", phase="Deleting", ailment="NotReady")])
+    story.call("POST", "/api/v1/namespaces/n/pods/c/eviction", status=429)
+    story.event("GatewayDeleted", "c", decision="d4")
+    story.call("DELETE", "/api/v1/namespaces/n/pods/c")
+    assert violations(story.history()) == ()
