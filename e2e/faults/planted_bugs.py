@@ -87,6 +87,8 @@ BUGS: tuple[Bug, ...] = (
         plans=(
             "scale-up broken@5",
             "scale-up broken@6",
+            "scale-up broken@4",
+            "scale-up broken@7",
         ),
     ),
     Bug(
@@ -106,9 +108,9 @@ BUGS: tuple[Bug, ...] = (
         new="        await self._events.post(status.pending_events)\n"
         "        if status != history:\n            full",
         plans=(
-            "heal kill-before@6",
-            "heal conflict@6",
             "heal kill-before@5",
+            "heal conflict@5",
+            "heal kill-before@6",
         ),
     ),
     Bug(
@@ -391,7 +393,7 @@ BUGS: tuple[Bug, ...] = (
         file="shell/reconcile.py",
         old="        is_held = bool(decision.actions) if is_leaving else decision.is_under_way\n",
         new="        is_held = decision.is_under_way\n",
-        plans=("delete broken@17", "delete broken@18", "delete broken@19"),
+        plans=tuple(f"delete broken@{at}" for at in (17, 16, 15, 18, 14, 19)),
     ),
     Bug(
         name="takes a Lease that is held",
