@@ -19,7 +19,7 @@ from typing import Any, Final
 from controlplane.versions import KUBERNETES, KWOK
 from harness.benchmark import INTERRUPTED, context, save, say
 from loopback_node.api import ApiError
-from scale_bench import autoscalers, fleet, ills, life, pods, turnover
+from scale_bench import autoscalers, connections, fleet, ills, life, pods, turnover
 from scale_bench.decisions import decided
 from scale_bench.figures import Figure, Results, as_json, kept, together
 from scale_bench.stage import stage
@@ -72,6 +72,12 @@ async def _quiet(options: Options) -> AsyncIterator[list[Figure]]:
             yield found
 
 
+async def _connections(options: Options) -> AsyncIterator[list[Figure]]:
+    """Real clients on real gateways."""
+    for found in connections.moved(_folder(), options.connections):
+        yield found
+
+
 PARTS: Final[dict[str, Part]] = {
     "decisions": _decisions,
     "clusters": _clusters,
@@ -79,6 +85,7 @@ PARTS: Final[dict[str, Part]] = {
     "ills": _ills,
     "quiet": _quiet,
     "generations": _generations,
+    "connections": _connections,
 }
 
 
@@ -156,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ills", type=int, default=100, help="clusters of which one gateway each is ill")
     add("--quiet", type=float, default=600.0, help="seconds for which 100 clusters rest")
     add("--generations", type=int, default=20_000, help="pods that come and go")
+    add("--connections", type=int, default=20_000, help="WebSockets on ten gateways")
     add("--rest", type=float, default=60.0, help="seconds that are looked at while all is quiet")
     add("-o", "--output", type=Path, metavar="FILE", help="the results as JSON; added to")
     return parser

@@ -134,6 +134,31 @@ ROWS: Final[dict[str, Row]] = {
         unit="",
         goal="0",
     ),
+    "delete-worst-second": Row(
+        title="a pod is deleted: reconnects in the worst second", of="connections", unit=""
+    ),
+    "delete-worst-ten": Row(
+        title="reconnects in the worst ten seconds", of="connections", unit="a second"
+    ),
+    "delete-cut": Row(title="connections cut", of="connections", unit=""),
+    "delete-lost": Row(title="messages without an echo", of="connections", unit=""),
+    "drain-pace": Row(
+        title="a gateway is drained, at `connectionsPerSecond`", of="connections", unit="a second"
+    ),
+    "drain-worst-second": Row(
+        title="reconnects in the worst second of it", of="connections", unit=""
+    ),
+    "drain-worst-ten": Row(
+        title="reconnects in the worst ten seconds of it", of="connections", unit="a second"
+    ),
+    "drain-cut": Row(title="connections cut by it", of="connections", unit="", goal="0"),
+    "drain-lost": Row(title="messages without an echo in it", of="connections", unit="", goal="0"),
+    "drain-times-lower": Row(
+        title="worst second of the deletion to that of the drain (at least)",
+        of="connections",
+        unit="to 1",
+        goal="20",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from imchat_operator.exposition import values_of
-from scale_bench import decisions, fleet
+from scale_bench import connections, decisions, fleet
 from scale_bench.audit import AuditLog
 from scale_bench.figures import Figure, Results, as_json, kept, line, percentile, together
 from scale_bench.gateways import CAPACITY, answering
@@ -147,6 +147,25 @@ def test_a_decision_is_timed_for_each_size(monkeypatch: pytest.MonkeyPatch) -> N
     found = decisions.decided()
     assert {f.size for f in found} == set(decisions.SIZES)
     assert all(f.values[0] > 0 for f in found)
+
+
+def test_returns_are_counted_by_the_second_from_when_the_gateway_left() -> None:
+    def told(*points: tuple[float, int]) -> list[tuple[float, dict[str, int]]]:
+        return [(at, {"returned": returned}) for at, returned in points]
+
+    one = told((99.4, 3), (100.4, 3), (101.4, 8), (102.4, 8), (103.4, 9))
+    other = told((99.6, 0), (100.6, 1), (101.6, 3), (102.6, 4))
+    assert connections.by_second([one, other], 100.0) == (0, 6, 2, 2)
+    assert connections.by_second([[]], 100.0) == ()
+
+
+def test_the_worst_second_and_the_worst_ten() -> None:
+    course = connections.Course(returns=(0, 5, *(4,) * 10, 0, 30), cut=0, lost=0)
+    assert (course.worst_second, course.worst_ten) == (30, 6.2)
+    few = connections.Course(returns=(2, 3), cut=0, lost=0)
+    assert (few.worst_second, few.worst_ten) == (3, 0.5)
+    none = connections.Course(returns=(), cut=0, lost=0)
+    assert (none.worst_second, none.worst_ten) == (0, 0)
 
 
 def test_the_page_has_the_tables_of_what_was_measured() -> None:
