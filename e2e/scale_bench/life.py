@@ -14,8 +14,8 @@ from scale_bench.stage import USER, Stage, usage
 _BUSY, _USUAL = 85, 50
 _POLL_SECONDS: Final = 0.5
 _STEP_SECONDS: Final = 240.0
-_SETTLING_SECONDS: Final = 20.0
-"""More than an interval: what a first pass promised, such as Events, is told by then."""
+_SETTLING_SECONDS: Final = 45.0
+"""A status forgets the Events that were posted after two intervals of 15 s."""
 
 
 async def clusters(stage: Stage, sizes: list[int], rest: float) -> AsyncIterator[list[Figure]]:
