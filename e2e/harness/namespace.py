@@ -234,7 +234,7 @@ class Namespace:
         return f"http://{found['status']['podIP']}:{_GATEWAY_PORT}/{path}"
 
     def wait_until(
-        self, what: Callable[[], T | None], *, seconds: float = 30.0, tick: float = 0.1
+        self, what: Callable[[], T | None], *, seconds: float = 30.0, tick: float = 0.2
     ) -> T:
         """Wait until a call gives something true, and return it; fail with the status after that.
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_TICK_SECONDS = 0.1
+_TICK_SECONDS = 0.2
 
 
 def wait_for(

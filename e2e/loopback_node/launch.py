@@ -23,7 +23,7 @@ def main() -> None:
     guard, command = int(sys.argv[1]), sys.argv[2:]
     os.write(guard, b"+%d\n" % os.getpid())
     os.close(guard)
-    _raise_file_limit()
+    raise_file_limit()
     try:
         os.execvp(command[0], command)  # noqa: S606 - an argument list, no shell
     except OSError as error:
@@ -31,7 +31,7 @@ def main() -> None:
         sys.exit(128)
 
 
-def _raise_file_limit() -> None:
+def raise_file_limit() -> None:
     """Allow many connections, as container runtimes do and login shells do not."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)

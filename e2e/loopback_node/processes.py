@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopback_node.warm import WarmProcess, is_warm
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -31,7 +33,9 @@ _TAIL_LINES = 20
 class Process:
     """A started process group and the file its output goes to."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, runtime: Runtime) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process | WarmProcess, log: Path, runtime: Runtime
+    ) -> None:
         self._process = process
         self._log = log
         self._runtime = runtime
@@ -59,6 +63,8 @@ class Process:
         """End the whole group at once."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            self._process.kill()  # a fork may lead no group yet
 
     def discard(self) -> None:
         """End the whole group at once; nobody waits for it any more."""
@@ -92,17 +98,31 @@ class Runtime:
 
         A command that cannot be run gives a process that ends with 128 and says why in its log.
         """
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        whole = {**inherited, **env}
+        started: asyncio.subprocess.Process | WarmProcess
+        if is_warm(command, env):
+            started = WarmProcess(command, whole, folder=folder, log=log)
+            os.write(self._pipe(), b"+%d\n" % started.pid)
+        else:
+            started = await self._launched(command, whole, folder, log)
+        process = Process(started, log, self)
+        self._running.add(process)
+        return process
+
+    async def _launched(
+        self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path
+    ) -> asyncio.subprocess.Process:
         if command[0] in _PYTHONS:
             command = [sys.executable, *command[1:]]
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         pipe = self._pipe()
         with log.open("wb") as output:
-            started = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *_ISOLATED,
                 _HERE / "launch.py",
                 str(pipe),
                 *command,
-                env={**inherited, **env},
+                env=env,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -110,9 +130,6 @@ class Runtime:
                 pass_fds=(pipe,),
                 start_new_session=True,
             )
-        process = Process(started, log, self)
-        self._running.add(process)
-        return process
 
     def forget(self, process: Process) -> None:
         """Note that a process is over."""
