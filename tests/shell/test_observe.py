@@ -240,6 +240,36 @@ async def test_a_scale_is_read_on_every_pass_where_targets_may_not_be_watched() 
     assert server.requests.count(SCALE) == 3
 
 
+def owned(version: str, manager: str) -> dict[str, Any]:
+    """Return the Deployment, as it is when this manager has set its replicas."""
+    entry = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    meta = {"uid": "uid-gateway", "resourceVersion": version, "managedFields": [entry]}
+    return {"metadata": meta}
+
+
+@pytest.mark.parametrize(
+    ("seen", "manager", "reads"),
+    [
+        pytest.param("7", "argocd", 0, id="the watch has told of this version"),
+        pytest.param("6", "kubectl", 1, id="the watch is late"),
+    ],
+)
+async def test_who_set_the_replicas_is_read_only_where_the_watch_has_not_told(
+    seen: str, manager: str, reads: int
+) -> None:
+    server = server_with(pod("a"))
+    server.replies[f"GET {TARGETS}"] = listed(owned(seen, "argocd"))
+    server.replies[f"GET {TARGETS}/gateway"] = Reply(body=owned("7", "kubectl"))
+    async with observing(server, figures) as observe:
+        async with asyncio.timeout(10):
+            while (await observe(status={"replicas": 3})).target.manager != manager:
+                pass
+        before = server.requests.count(f"GET {TARGETS}/gateway")
+        found = await observe(status={"replicas": 3})
+    assert found.target.manager == manager
+    assert server.requests.count(f"GET {TARGETS}/gateway") - before == reads
+
+
 @pytest.mark.parametrize(
     "status",
     [
