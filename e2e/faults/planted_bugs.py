@@ -31,12 +31,12 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="writes the status over whatever there is",
-        file="shell/reconcile.py",
-        old="""            full = {**body, "status": status.to_json(sparse=True)}
-            stored = await""",
-        new="""            meta = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
-            full = {**body, "metadata": meta, "status": status.to_json(sparse=True)}
-            stored = await""",
+        file="shell/stored.py",
+        old="""        full = {**body, "status": status.to_json(sparse=True)}
+        stored = await""",
+        new="""        meta = {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
+        full = {**body, "metadata": meta, "status": status.to_json(sparse=True)}
+        stored = await""",
         plans=(
             "heal kill-stale@12",
             "heal kill-stale@17",
@@ -45,9 +45,9 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="judges the old object again after a conflict",
-        file="shell/reconcile.py",
-        old="        self._body = slim(body)\n        return 0.0\n",
-        new="        return 0.0\n",
+        file="shell/stored.py",
+        old="        self.body = slim(body)\n        return True\n",
+        new="        return True\n",
         plans=("heal touched@2", *(f"heal watch-held@{at} touched@3" for at in range(3, 9))),
     ),
     Bug(
@@ -67,7 +67,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="keeps its finalizer",
         file="shell/reconcile.py",
-        old="        if not is_held:\n            await self._with_finalizer(body, present=False)\n"
+        old="        if not is_held:\n            await self._object.with_finalizer(body, present=False)\n"
         "        return",
         new="        return",
         plans=("delete",),
@@ -104,9 +104,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="posts Events before it records",
         file="shell/reconcile.py",
-        old="        if status != history:\n            full",
+        old="        if status != history:\n            body",
         new="        await self._events.post(status.pending_events)\n"
-        "        if status != history:\n            full",
+        "        if status != history:\n            body",
         plans=(
             "heal kill-before@5",
             "heal conflict@5",

@@ -16,7 +16,7 @@ from imchat_operator.core.inaction import invalid
 from imchat_operator.core.planner import decide, released
 from imchat_operator.core.snapshot import Cluster, Snapshot
 from imchat_operator.core.tally import tallies
-from imchat_operator.models import GROUP, VERSION, ImChatClusterStatus
+from imchat_operator.models import ImChatClusterStatus
 from imchat_operator.shell import events, telemetry
 from imchat_operator.shell.act import Actor
 from imchat_operator.shell.audit import Audit
@@ -24,37 +24,16 @@ from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.clock import WallClock
 from imchat_operator.shell.gauges import GAUGES, cluster_samples, invalid_samples
 from imchat_operator.shell.health import Health
-from imchat_operator.shell.kube import (
-    FAILED,
-    MERGE_PATCH,
-    UNANSWERED,
-    ApiError,
-    FencedError,
-    Json,
-    Resource,
-)
+from imchat_operator.shell.kube import FAILED, ApiError, FencedError, Json
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.observe import Clients, Observation, Observer
 from imchat_operator.shell.places import Places
-from imchat_operator.shell.resources import (
-    claim_of,
-    cluster_of,
-    epoch_of,
-    history_of,
-    lost,
-    refusal,
-    slim,
-)
+from imchat_operator.shell.resources import cluster_of, epoch_of, history_of, refusal
+from imchat_operator.shell.stored import StoredCluster
 from imchat_operator.shell.wake import Wake
 
 _LOG = structlog.get_logger(__name__)
-
-CLUSTERS = Resource(group=GROUP, version=VERSION, plural="imchatclusters")
-
-# Only while gateways are being drained: so that a deletion can't forget them, and an operator
-# that is away holds up no other.
-_FINALIZER = f"{GROUP}/drains"
 
 _SHORTEST_PAUSE = 0.2  # changes that come together are one pass
 _LONGEST_PAUSE = 30.0
@@ -85,15 +64,13 @@ class ClusterLoop:
         places: Places,
         body: Json,
     ) -> None:
-        self._api = clients.api
+        self._object = StoredCluster(clients.api, body)
         self._mandate = mandate
         self._health = health
         self._places = places
         self._windows = windows
         self._claims = caches.claims
-        self._body = slim(body)
         self._namespace: str = body["metadata"]["namespace"]
-        self._path = CLUSTERS.path(self._namespace, body["metadata"]["name"])
         self._wake = Wake()
         self._observer = Observer(clients, caches, self._namespace, self._wake.set)
         self._actor = Actor(clients.api, clients.gateways, self._namespace)
@@ -102,33 +79,24 @@ class ClusterLoop:
         self._counts = telemetry.ClusterCounts(self._namespace, body["metadata"]["name"])
         self._counted: ImChatClusterStatus | None = None
         self._outcomes: tuple[Outcome, ...] = ()
-        self._is_pruned = False
         self._clock = WallClock()
         self._events = events.Recorder(clients.api, self._namespace)
         self._failures = 0
 
     def changed(self, body: Json) -> None:
-        """Take over a newer version of the object; only a change of what was asked for wakes.
-
-        The watch may deliver a version after the answer to that or a later write of ours.
-        """
-        old, new = self._body["metadata"], body["metadata"]
-        if int(new["resourceVersion"]) <= int(old["resourceVersion"]):
-            return
-        asked = ("generation", "labels", "annotations", "deletionTimestamp")
-        self._body = slim(body)
-        if any(old.get(key) != new.get(key) for key in asked):
+        """Take over a newer version of the object; only a change of what was asked for wakes."""
+        if self._object.seen(body):
             self._wake.set()
 
     @property
     def cluster(self) -> Cluster:
         """The object as last seen."""
-        return cluster_of(self._body)
+        return self._object.cluster
 
     @property
     def claim(self) -> Claim | None:
         """Which workload the object names, as last seen."""
-        return claim_of(self._body)
+        return self._object.claim
 
     def wake(self) -> None:
         """Have the next pass begin now."""
@@ -187,15 +155,9 @@ class ClusterLoop:
     async def _refreshed(self) -> float | None:
         """Somebody else wrote or deleted the object: read it again and judge anew."""
         try:
-            body = await self._api.request("GET", self._path)
-        except ApiError as error:
-            return None if error.status == HTTPStatus.NOT_FOUND else self._failed(error)
-        except UNANSWERED as error:
+            return 0.0 if await self._object.read() else None
+        except FAILED as error:
             return self._failed(error)
-        if body["metadata"]["uid"] != self._body["metadata"]["uid"]:
-            return None  # another object of the same name, which has a loop of its own
-        self._body = slim(body)
-        return 0.0
 
     async def _pass(self) -> Decision:
         """Judge and act when it is this cluster's turn, and tell of it when it is that again."""
@@ -208,7 +170,7 @@ class ClusterLoop:
                 with telemetry.stage("tell"):
                     await self._events.post(decision.status.pending_events)
         if not is_held:
-            await self._with_finalizer(body, present=False)
+            await self._object.with_finalizer(body, present=False)
         return decision
 
     async def _acted_upon(self) -> tuple[Decision, Json, bool]:
@@ -216,8 +178,7 @@ class ClusterLoop:
 
         It is held where gateways are being drained, so that a deletion has to wait.
         """
-        # The watch may replace self._body at every await; what is decided here is for this version.
-        body = self._body
+        body = self._object.body  # what is decided here is for this version
         if (found := epoch_of(body)) > self._mandate.epoch > 0:
             await self._mandate.outrank(found)
         is_leaving = "deletionTimestamp" in body["metadata"]
@@ -233,7 +194,7 @@ class ClusterLoop:
         structlog.contextvars.bind_contextvars(decision=decision.id)
         is_held = bool(decision.actions) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
-            body = await self._with_finalizer(body, present=True)
+            body = await self._object.with_finalizer(body, present=True)
         with telemetry.stage("record"):
             stored = await self._recorded(body, decision, observation.snapshot.history)
         self._clock.reckoned()
@@ -302,41 +263,12 @@ class ClusterLoop:
         self._audit.over()
         return tuple(outcomes)
 
-    async def _with_finalizer(self, body: Json, *, present: bool) -> Json:
-        meta = body["metadata"]
-        before = meta.get("finalizers", [])
-        after = [f for f in before if f != _FINALIZER] + [_FINALIZER] * present
-        if set(after) == set(before):
-            return body
-        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
-        patched = await self._api.request("PATCH", self._path, body=patch, content_type=MERGE_PATCH)
-        self._body = slim(patched)
-        return self._body
-
-    def _whole(self, sent: Json, stored: Json) -> Json:
-        """Return an object as it was stored, with the status that was sent.
-
-        A definition that is older than this operator drops the fields that it does not know. What
-        is in them is remembered here until the end of the process; else each pass would miss them
-        and write them again.
-        """
-        field = lost(sent, stored.get("status"))
-        if not field:
-            return stored
-        if not self._is_pruned:
-            dropped = f"the definition {CLUSTERS.plural}.{GROUP} drops status{field}"
-            _LOG.warning(dropped, todo="apply the CRDs of this version")
-        self._is_pruned = True
-        return {**stored, "status": sent}
-
     async def _recorded(self, body: Json, decision: Decision, history: ImChatClusterStatus) -> Json:
         """Write the status, which fences what follows and promises Events."""
         epoch = self._mandate.epoch or history.epoch
         status = decision.status.model_copy(update={"epoch": epoch})
         if status != history:
-            full = {**body, "status": status.to_json(sparse=True)}
-            stored = await self._api.request("PUT", f"{self._path}/status", body=full)
-            body = self._body = self._whole(full["status"], slim(stored))
+            body = await self._object.with_status(body, status)
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
         return body

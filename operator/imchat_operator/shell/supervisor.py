@@ -20,7 +20,8 @@ from imchat_operator.shell.kube import FAILED, Json, Resource
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import WINDOWS, Windows
 from imchat_operator.shell.observe import Clients
-from imchat_operator.shell.reconcile import CLUSTERS, ClusterLoop, places_for_passes
+from imchat_operator.shell.reconcile import ClusterLoop, places_for_passes
+from imchat_operator.shell.stored import CLUSTERS
 
 _LOG = logging.getLogger(__name__)
 _RESYNC = 60.0
