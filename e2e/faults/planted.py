@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from faults.campaign import Campaign
+from faults.campaign import Campaign, is_unjudged
 from faults.gateways import Ailment
 from faults.operators import Forkserver
 from faults.plans import fault_of
@@ -51,7 +51,7 @@ async def found_by(stage: Stage, sound: Campaign, bug: Bug) -> str:
         async with _campaign(stage, sound, tree) as ill:
             for plan in map(plan_of_words, bug.plans):
                 result = await ill.judged(plan)
-                if result.violations:
+                if result.violations and not is_unjudged(result):
                     return f"{plan} -- {result.violations[0]}"
     return ""
 
