@@ -316,7 +316,7 @@ async def test_many_are_asked_some_at_a_time(server: Server, gateways: Gateways)
     scrapes = await asyncio.gather(*(gateways.scrape(server.address, patient) for _ in range(600)))
     assert all(isinstance(s.reading, Reported) for s in scrapes)
     # 64, and more where this process is so busy that a place is taken for one that hangs.
-    assert 1 < crowd.most < 400
+    assert 1 < crowd.most < 200
 
 
 async def test_those_that_hang_hold_up_others_for_a_moment_only(
