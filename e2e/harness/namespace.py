@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 _JSON = {"Content-Type": "application/json"}
 _GATEWAY_SECONDS = 5.0
+_TOLD_SECONDS = 3.0
 _GATEWAY_PORT = 8080
 _ROOTS = {
     "pods": "/api/v1",
@@ -183,10 +185,24 @@ class Namespace:
         return int(found["spec"]["replicas"]) if found else 0
 
     def events(self, kind: str = "ImChatCluster") -> list[dict[str, Any]]:
-        """Return the Events on objects of a kind; those that were seen last come last."""
+        """Return the Events on objects of a kind; those that were seen last come last.
+
+        What the ImChatCluster promises to tell comes after what was done: it is waited for, unless
+        nobody posts it.
+        """
+        with suppress(TimeoutError):
+            wait_for(self._is_told, seconds=_TOLD_SECONDS)
         found = self.items("/apis/events.k8s.io/v1", "events")
         mine = [e for e in found if e["regarding"]["kind"] == kind and e.get("eventTime")]
         return sorted(mine, key=lambda e: (_last_seen(e), e["metadata"]["name"]))
+
+    def _is_told(self) -> bool:
+        promised = {e["name"]: e.get("count", 1) for e in self.status().get("pendingEvents", ())}
+        if not promised:
+            return True
+        found = self.items("/apis/events.k8s.io/v1", "events")
+        counts = {e["metadata"]["name"]: (e.get("series") or {"count": 1})["count"] for e in found}
+        return all(counts.get(name, 0) >= count for name, count in promised.items())
 
     def reasons(self, kind: str = "ImChatCluster") -> list[str]:
         """Return the reasons of the operator's Events on a kind, once for each time they were told.
