@@ -176,6 +176,12 @@ async def test_a_workload_that_is_gone_is_one() -> None:
         ),
         pytest.param(
             DELETE,
+            refused(503, "no server is available"),
+            Outcome(action=DELETE, refused="no server is available", is_unanswered=True),
+            id="one that is away has refused nothing",
+        ),
+        pytest.param(
+            DELETE,
             refused(500, "x" * 2000),
             Outcome(action=DELETE, refused="x" * 500),
             id="a long reason is cut",

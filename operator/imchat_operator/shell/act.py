@@ -37,6 +37,8 @@ from imchat_operator.shell.kube import (
 from imchat_operator.shell.objects import DELETION_COST, TEMPLATE_HASH
 
 _LONGEST_REASON = 500
+# What is between here and the API server answers in its place.
+_AWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 # Between two requests for a removal that was refused, where the API server gives no time.
 _RETRY = timedelta(seconds=5)
 
@@ -214,8 +216,13 @@ def _refusal(action: Action, error: ApiError) -> Outcome:
     is_of_a_pod = isinstance(action, Evict | Delete | Release | Adopt)
     if is_of_a_pod and (error.status == HTTPStatus.CONFLICT or is_another):
         refused = eviction.CHANGED
-    is_stale = refused == eviction.CHANGED
-    return Outcome(action=action, refused=refused, retry_after=error.retry_after, is_stale=is_stale)
+    return Outcome(
+        action=action,
+        refused=refused,
+        retry_after=error.retry_after,
+        is_stale=refused == eviction.CHANGED,
+        is_unanswered=error.status in _AWAY,
+    )
 
 
 def _known(addresses: Mapping[str, Address], uid: str) -> Address:
