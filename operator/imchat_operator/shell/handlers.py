@@ -16,6 +16,9 @@ from imchat_operator.shell.supervisor import Supervisor
 
 REGISTRY = kopf.OperatorRegistry()
 
+# From SIGTERM, to being killed by kopf: whatever hangs then, the status has all that matters.
+_LONGEST_END = 12.0
+
 
 class _Patience:
     """The seconds between tries of kopf's requests, without an end.
@@ -36,6 +39,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 300
     settings.networking.error_backoffs = _Patience()
+    settings.process.ultimate_exiting_timeout = _LONGEST_END
 
 
 @kopf.on.cleanup(registry=REGISTRY)
