@@ -52,7 +52,7 @@ def _rights() -> Iterator[Manifest]:
     api = "rbac.authorization.k8s.io"
     meta = {"apiVersion": f"{api}/v1", "metadata": {"name": "gatewaypools"}}
     scale = {"resources": ["gatewaypools/scale"], "verbs": ["get", "patch"]}
-    owner = {"resources": ["gatewaypools"], "verbs": ["get"]}
+    owner = {"resources": ["gatewaypools"], "verbs": ["get", "list", "watch"]}
     rules = [{"apiGroups": [_GROUP], **rule} for rule in (scale, owner)]
     yield {**meta, "kind": "Role", "rules": rules}
     yield {
