@@ -57,7 +57,7 @@ test-slow: $(READY) programs ## What `test` leaves out, as it takes minutes by i
 
 .PHONY: hostile
 hostile: $(READY) programs ## Every bound of every field, nonsense in every place, odd clocks, no rights: minutes
-	$(BIN)/python -m pytest -m 'slow or not slow' --numprocesses $(JOBS) --dist worksteal \
+	$(BIN)/python -m pytest -m 'slow or not slow' --numprocesses $(E2E_JOBS) --dist worksteal \
 		tests/core/test_boundaries.py e2e/suite/test_hostile_fields.py \
 		e2e/suite/test_hostile_objects.py e2e/suite/test_hostile_limits.py e2e/suite/test_hostile_clock.py
 

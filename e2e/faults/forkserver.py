@@ -12,11 +12,10 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
-from kubernetes.aio.config import kube_config
-
-from imchat_operator.__main__ import main as operator_main
+from harness.operator_here import operate
 
 _PR_SET_PDEATHSIG = 1
 
@@ -39,17 +38,10 @@ def _become(order: dict[str, Any], parent: int) -> NoReturn:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # it ended before it could be followed
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.environ.clear()
-    os.environ.update(order["environment"])
-    # The official client reads the variable as it is imported, which was long ago.
-    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = order["environment"]["KUBECONFIG"]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     code = 1
     try:
-        code = operator_main()
+        code = operate(order["environment"], Path(order["log"]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

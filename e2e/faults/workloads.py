@@ -35,9 +35,6 @@ _SCALING = {
     "cooldown": {"scaleDown": "0s"},
 }
 
-# A drain may be over before what interrupts it: an operator that was away for its time finds it so.
-_IF_LATE = frozenset({"GatewayDrained"})
-
 Play = Callable[[Scene], Awaitable[None]]
 
 
@@ -233,6 +230,19 @@ def _window(lasts: timedelta, **spec: str) -> Json:
     return window("work", {"once": once}, **spec)
 
 
+def _interrupted(name: str, play: Play) -> Workload:
+    """Return a scale-down by a slow drain, in which something happens."""
+    return Workload(
+        name=name,
+        replicas=4,
+        users=200,
+        spec=_scaled(_SLOW),
+        play=play,
+        # It may be over before that: an operator that was away for its time finds it so.
+        optional=frozenset({"GatewayDrained"}),
+    )
+
+
 WORKLOADS = {
     w.name: w
     for w in (
@@ -282,46 +292,11 @@ WORKLOADS = {
             # Whether the node is known to be off by the end of the delay: if not, it is tried.
             optional=frozenset({"GatewayDraining"}),
         ),
-        Workload(
-            name="by-hand",
-            replicas=4,
-            users=200,
-            spec=_scaled(_SLOW),
-            play=_scale_by_hand,
-            optional=_IF_LATE,
-        ),
-        Workload(
-            name="autoscaler",
-            replicas=4,
-            users=200,
-            spec=_scaled(_SLOW),
-            play=_have_an_autoscaler,
-            optional=_IF_LATE,
-        ),
-        Workload(
-            name="window",
-            replicas=4,
-            users=200,
-            spec=_scaled(_SLOW),
-            play=_open_a_window,
-            optional=_IF_LATE,
-        ),
-        Workload(
-            name="edit",
-            replicas=4,
-            users=200,
-            spec=_scaled(_SLOW),
-            play=_edit_the_spec,
-            optional=_IF_LATE,
-        ),
-        Workload(
-            name="delete",
-            replicas=4,
-            users=200,
-            spec=_scaled(_SLOW),
-            play=_delete_the_cluster,
-            optional=_IF_LATE,
-        ),
+        _interrupted("by-hand", _scale_by_hand),
+        _interrupted("autoscaler", _have_an_autoscaler),
+        _interrupted("window", _open_a_window),
+        _interrupted("edit", _edit_the_spec),
+        _interrupted("delete", _delete_the_cluster),
         Workload(
             name="emergency", replicas=3, users=90, spec=_steady(), play=_declare_an_emergency
         ),

@@ -79,23 +79,27 @@ def scaling(**changes: Any) -> Manifest:
     }
 
 
-def cluster(**spec: Any) -> Manifest:
-    """Return an ImChatCluster `chat` whose times are seconds; `spec` replaces whole fields."""
+def plain_cluster(**spec: Any) -> Manifest:
+    """Return an ImChatCluster `chat` of the Deployment `gateway`; what is not given is default."""
     return {
         "apiVersion": "imchat.dev/v1alpha1",
         "kind": "ImChatCluster",
         "metadata": {"name": "chat"},
-        "spec": {
-            "targetRef": {"kind": "Deployment", "name": "gateway"},
-            "minReplicas": 2,
-            "maxReplicas": 6,
-            "metrics": {"interval": "500ms", "timeout": "1s"},
-            "scaling": scaling(),
-            "draining": {"connectionsPerSecond": 200, "deregisterDelay": "1s", "deadline": "30s"},
-            "healing": {"unresponsiveFor": "2s", "notReadyFor": "3s", "restarts": 2},
-            **spec,
-        },
+        "spec": {"targetRef": {"kind": "Deployment", "name": "gateway"}, **spec},
     }
+
+
+def cluster(**spec: Any) -> Manifest:
+    """Return an ImChatCluster `chat` whose times are seconds; `spec` replaces whole fields."""
+    fast: dict[str, Any] = {
+        "minReplicas": 2,
+        "maxReplicas": 6,
+        "metrics": {"interval": "500ms", "timeout": "1s"},
+        "scaling": scaling(),
+        "draining": {"connectionsPerSecond": 200, "deregisterDelay": "1s", "deadline": "30s"},
+        "healing": {"unresponsiveFor": "2s", "notReadyFor": "3s", "restarts": 2},
+    }
+    return plain_cluster(**{**fast, **spec})
 
 
 def by_cpu(*, metrics: Manifest | None = None, **changes: Any) -> Manifest:

@@ -16,7 +16,7 @@ import controlplane
 import loopback_node
 from controlplane.console import shown
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import Manifest, gateways
+from harness.manifests import Manifest, gateways, plain_cluster
 from harness.namespace import is_true
 from harness.waiting import wait_for
 from healing_bench.figures import Setting, Side
@@ -160,17 +160,11 @@ def manifests(side: Side, setting: Setting, lane: str) -> list[Manifest]:
 
 def _cluster(setting: Setting) -> Manifest:
     """An ImChatCluster that heals with all its defaults."""
-    return {
-        "apiVersion": "imchat.dev/v1alpha1",
-        "kind": "ImChatCluster",
-        "metadata": {"name": "chat"},
-        "spec": {
-            "targetRef": {"kind": "Deployment", "name": "gateway"},
-            "minReplicas": setting.gateways,
-            "maxReplicas": setting.gateways + 3,
-            "draining": {"connectionsPerSecond": 200},
-        },
-    }
+    return plain_cluster(
+        minReplicas=setting.gateways,
+        maxReplicas=setting.gateways + 3,
+        draining={"connectionsPerSecond": 200},
+    )
 
 
 def _load(stage: Stage, scenario: Scenario) -> tuple[str, ...]:

@@ -16,14 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopback_node.warm import WarmProcess, is_warm
+from loopback_node.warm import PYTHONS, WarmProcess, is_warm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _HERE = Path(__file__).parent
 _ISOLATED = (sys.executable, "-I", "-S")
-_PYTHONS = ("python", "python3")
 # What a container sees of the node's own environment: how to find programs, nothing secret.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 _TAIL_BYTES = 2048
@@ -113,7 +112,7 @@ class Runtime:
     async def _launched(
         self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path
     ) -> asyncio.subprocess.Process:
-        if command[0] in _PYTHONS:
+        if command[0] in PYTHONS:
             command = [sys.executable, *command[1:]]
         pipe = self._pipe()
         with log.open("wb") as output:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+PYTHONS = frozenset({"python", "python3"})
+"""Words for the interpreter that runs the node."""
 # What fleets on these nodes run.
 _MODULES = frozenset({"gateway"})
 _FORKS = multiprocessing.get_context("forkserver")
@@ -30,7 +32,7 @@ _FORKS.set_forkserver_preload([__name__, *(f"{module}.__main__" for module in so
 def is_warm(command: Sequence[str], env: Mapping[str, str]) -> bool:
     """Whether a command is one of the modules, imported from where the node itself would."""
     match command:
-        case ["python" | "python3", "-m", module, *_]:
+        case [python, "-m", module, *_] if python in PYTHONS:
             return module in _MODULES and not any(name.startswith("PYTHON") for name in env)
         case _:
             return False

@@ -7,7 +7,7 @@ readiness gate, which nobody would set without the operator.
 from dataclasses import dataclass
 from typing import Any
 
-from harness.manifests import Manifest, gateways
+from harness.manifests import Manifest, gateways, plain_cluster
 from hpa_conformance.manifests import rules
 from imchat_operator.simulation.hpa_model import ScalingPolicy, ScalingRules
 from loopback_node.registration import PREFIX_LABEL
@@ -66,30 +66,24 @@ class Subject:
 
 def _cluster(**scaling: Any) -> Manifest:
     """An ImChatCluster whose durations are the defaults, scaled."""
-    return {
-        "apiVersion": "imchat.dev/v1alpha1",
-        "kind": "ImChatCluster",
-        "metadata": {"name": "chat"},
-        "spec": {
-            "targetRef": {"kind": "Deployment", "name": "gateway"},
-            "minReplicas": LEAST,
-            "maxReplicas": MOST,
-            # An answer takes as long as the machine needs: a timeout is not scaled.
-            "metrics": {"interval": scaled(15), "timeout": "1s", "maxAge": scaled(60)},
-            "scaling": {
-                "cooldown": {"scaleDown": scaled(300)},
-                "rebalance": {"mode": "Off"},
-                **scaling,
-            },
-            "draining": {
-                # The default is 100 a second for gateways of 10,000: 1 % of one.
-                "connectionsPerSecond": CAPACITY * SPEED // 100,
-                "deregisterDelay": scaled(10),
-                "deadline": scaled(600),
-            },
-            "healing": _healing(),
+    return plain_cluster(
+        minReplicas=LEAST,
+        maxReplicas=MOST,
+        # An answer takes as long as the machine needs: a timeout is not scaled.
+        metrics={"interval": scaled(15), "timeout": "1s", "maxAge": scaled(60)},
+        scaling={
+            "cooldown": {"scaleDown": scaled(300)},
+            "rebalance": {"mode": "Off"},
+            **scaling,
         },
-    }
+        draining={
+            # The default is 100 a second for gateways of 10,000: 1 % of one.
+            "connectionsPerSecond": CAPACITY * SPEED // 100,
+            "deregisterDelay": scaled(10),
+            "deadline": scaled(600),
+        },
+        healing=_healing(),
+    )
 
 
 def _healing() -> Manifest:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import controlplane
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import Manifest, gateways
+from harness.manifests import Manifest, gateways, plain_cluster
 from harness.waiting import wait_for
 from scale_bench.figures import Figure
 
@@ -124,17 +124,8 @@ def _fleet(connections: int) -> list[Manifest]:
 
 
 def _cluster(pace: int) -> Manifest:
-    return {
-        "apiVersion": "imchat.dev/v1alpha1",
-        "kind": "ImChatCluster",
-        "metadata": {"name": "chat"},
-        "spec": {
-            "targetRef": {"kind": "Deployment", "name": "gateway"},
-            "minReplicas": _GATEWAYS,
-            "maxReplicas": _GATEWAYS + 2,
-            "draining": {"connectionsPerSecond": pace},
-        },
-    }
+    draining = {"connectionsPerSecond": pace}
+    return plain_cluster(minReplicas=_GATEWAYS, maxReplicas=_GATEWAYS + 2, draining=draining)
 
 
 def _course(
