@@ -171,8 +171,13 @@ async def test_a_workload_that_is_gone_is_one() -> None:
         pytest.param(
             DELETE,
             Reply(status=429, body={"message": "slowly"}, headers={"Retry-After": "3"}),
-            Outcome(action=DELETE, refused="slowly", retry_after=timedelta(seconds=3)),
-            id="when to ask again is told where the API server tells",
+            Outcome(
+                action=DELETE,
+                refused="slowly",
+                retry_after=timedelta(seconds=3),
+                is_unanswered=True,
+            ),
+            id="one that is too busy has refused nothing, and tells when to ask again",
         ),
         pytest.param(
             DELETE,

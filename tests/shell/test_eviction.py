@@ -20,7 +20,12 @@ NOW = refused(
     "Cannot evict pod as it would violate the pod's disruption budget.",
     causes=[{"reason": "DisruptionBudget", "message": "The disruption budget gateway needs 3."}],
 )
-LATER = refused(429, "It would violate the budget.", retryAfterSeconds=10)
+LATER = refused(
+    429,
+    "It would violate the budget.",
+    retryAfterSeconds=10,
+    causes=[{"reason": "DisruptionBudget", "message": "gateway is still being processed."}],
+)
 SEVERAL = refused(
     500,
     "This pod has more than one PodDisruptionBudget, "
@@ -186,18 +191,27 @@ async def test_a_budget_that_was_just_changed_says_when_to_ask_again() -> None:
     assert outcome == Outcome(action=EVICT, refused=why, retry_after=TEN)
 
 
-async def test_an_api_server_that_is_too_busy_says_when_to_ask_again() -> None:
-    busy = Reply(
-        body={"message": "Too many requests, please try again later."},
-        status=429,
-        headers={"Retry-After": "1"},
-    )
-    outcome = await evicted(busy, listed(budget(disruptionsAllowed=1)))
-    assert outcome == Outcome(
+BUSY = "Too many requests, please try again later."
+DENIED = 'admission webhook "drains.example" denied the request: moving its users first'
+
+
+@pytest.mark.parametrize(
+    ("message", "is_unanswered"),
+    [
+        pytest.param(BUSY, True, id="the API server has too much to do"),
+        pytest.param(DENIED, False, id="a webhook does not let it go"),
+    ],
+)
+async def test_a_429_of_no_budget_looks_for_none(message: str, *, is_unanswered: bool) -> None:
+    busy = Reply(body={"message": message}, status=429, headers={"Retry-After": "1"})
+    server = ApiServer({f"GET {POD}": found(), f"POST {POD}/eviction": busy})
+    assert await performed(server) == Outcome(
         action=EVICT,
-        refused="Too many requests, please try again later.",
+        refused=message,
         retry_after=timedelta(seconds=1),
+        is_unanswered=is_unanswered,
     )
+    assert f"GET {BUDGETS}" not in server.requests
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,14 @@ from imchat_operator.shell.kube import (
 from imchat_operator.shell.objects import DELETION_COST, TEMPLATE_HASH
 
 _LONGEST_REASON = 500
-# What is between here and the API server answers in its place.
-_AWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+# The API server has too much to do, or what is between here and it answers in its place.
+_AWAY = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+_DENIED = "admission webhook "
 # Between two requests for a removal that was refused, where the API server gives no time.
 _RETRY = timedelta(seconds=5)
 
@@ -221,7 +227,7 @@ def _refusal(action: Action, error: ApiError) -> Outcome:
         refused=refused,
         retry_after=error.retry_after,
         is_stale=refused == eviction.CHANGED,
-        is_unanswered=error.status in _AWAY,
+        is_unanswered=error.status in _AWAY and not refused.startswith(_DENIED),
     )
 
 

@@ -2,7 +2,8 @@
 
 The eviction API answers 429 where a budget allows no disruption now, the same with a time to wait
 where the budget's status lags behind its spec, and fails for good where two budgets select the pod.
-What is said of the budgets is as of a moment later.
+A budget's 429 has causes; one without any is of an API server that has too much to do, or of an
+admission webhook. What is said of the budgets is as of a moment later.
 """
 
 import asyncio
@@ -42,7 +43,8 @@ async def evict(api: Api, namespace: str, action: Evict) -> Outcome:
         await api.request("POST", f"{path}/eviction", body=body)
     except ApiError as error:
         is_several = error.status == HTTPStatus.INTERNAL_SERVER_ERROR and _SEVERAL in str(error)
-        if error.status != HTTPStatus.TOO_MANY_REQUESTS and not is_several:
+        is_by_budget = error.status == HTTPStatus.TOO_MANY_REQUESTS and error.causes
+        if not (is_by_budget or is_several):
             raise
         found = await _budgets(api, namespace, meta.get("labels", {}))
         return _refusal(action, error, found)
