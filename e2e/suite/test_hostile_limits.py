@@ -9,8 +9,8 @@ import pytest
 from kubernetes import client
 
 import loopback_node
-from harness import Namespace, OperatorProcess
-from harness.manifests import gateways, steady
+from harness import Namespace, OperatorProcess, Users
+from harness.manifests import cluster, gateways, scaling, steady
 from harness.rights import reader_kubeconfig
 from harness.waiting import wait_for
 
@@ -100,6 +100,33 @@ def test_where_events_are_forbidden_the_work_goes_on_and_they_come_once_they_may
         fleet.wait_until(lambda: promised <= set(fleet.reasons()), seconds=_SECONDS)
         fleet.wait_until(lambda: "pendingEvents" not in fleet.status(), seconds=_SECONDS)
         assert "Traceback" not in operator.log()
+
+
+def test_what_is_promised_is_told_before_a_cluster_is_gone(
+    namespace: Namespace, nodes: loopback_node.LoopbackNodes, tmp_path: Path
+) -> None:
+    assert nodes.names
+    waits = [{"direction": "ScaleDown", "reason": "not yet"}]
+    slow = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
+    namespace.apply(
+        gateways(replicas=3, capacity=300), cluster(draining=slow, scaling=scaling(pauses=waits))
+    )
+    with (
+        _running(namespace, tmp_path),
+        Users.connected(namespace.kubeconfig, namespace.name, "--clients", "60") as users,
+    ):
+        users.wait_for_connected(60, seconds=_SECONDS)
+        with _no_events(namespace):
+            namespace.change(scaling={"pauses": []})
+            namespace.wait_until(lambda: namespace.status().get("drains"), seconds=_SECONDS)
+            namespace.kubectl("delete", "imc", "chat", "--wait=false")
+            namespace.wait_until(lambda: "drains" not in namespace.status(), seconds=_SECONDS)
+            namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+            promised = {e["reason"] for e in namespace.status()["pendingEvents"]}
+            assert "ScalingDown" in promised
+        namespace.wait_until(lambda: not namespace.cluster(), seconds=_SECONDS)
+        assert promised <= set(namespace.reasons())
+        assert users.leave()["dropped"] == 0
 
 
 def _failures(operator: OperatorProcess) -> float:

@@ -215,6 +215,30 @@ async def test_pauses_grow_to_a_minute_while_nothing_is_taken() -> None:
     assert tried == [0, 1, 4, 11, 26, 57, 117, 177]
 
 
+@pytest.mark.parametrize(
+    ("reply", "held_until"),
+    [
+        pytest.param(Reply(), 0, id="posted"),
+        pytest.param(refused(422), 0, id="never taken"),
+        pytest.param(refused(429), 26, id="tried for half a minute"),
+    ],
+)
+async def test_what_promises_events_waits_for_them_but_not_for_ever(
+    reply: Reply, held_until: int
+) -> None:
+    world = World()
+    world.server.replies[POST] = reply
+    async with session_with(world.server) as api:
+        recorder = world.recorder(api)
+        assert not recorder.may_end((A,)), "it was not tried yet"
+        for second in range(60):
+            world.seconds = float(second)
+            await recorder.post((A,))
+            if recorder.may_end((A,)):
+                break
+    assert second == held_until
+
+
 async def test_an_api_server_that_is_away_stops_nothing() -> None:
     world = World()
     async with served(world.server.answer) as port:

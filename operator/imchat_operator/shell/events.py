@@ -26,6 +26,7 @@ _HOPELESS = {400, 404, 413, 422}  # the API server will never take it
 _CONTROLLER = "imchat-operator"
 _INSTANCE = f"{_CONTROLLER}-{socket.gethostname()}"[:128]
 _LONGEST_PAUSE = 60.0
+_OFTEN = 5  # failures in a row: half a minute
 
 POSTED = Counter("imchat_operator_events", "Events posted, by reason.", ["reason"])
 DROPPED = Counter(
@@ -61,8 +62,14 @@ class Recorder:
 
     def owes(self, promised: tuple[PendingEvent, ...]) -> bool:
         """Return whether any of these is to be posted now."""
-        is_whole = self.posted.issuperset(e.receipt for e in promised)
-        return not is_whole and self._clock() >= self._rests_until
+        return not self._is_whole(promised) and self._clock() >= self._rests_until
+
+    def may_end(self, promised: tuple[PendingEvent, ...]) -> bool:
+        """Return whether what promises these may be gone: all are posted, or it was tried often."""
+        return self._is_whole(promised) or self._failures >= _OFTEN
+
+    def _is_whole(self, promised: tuple[PendingEvent, ...]) -> bool:
+        return self.posted.issuperset(e.receipt for e in promised)
 
     async def post(self, promised: tuple[PendingEvent, ...]) -> None:
         """Post what is promised and not posted; what fails is logged, counted, and left promised.
@@ -81,8 +88,7 @@ class Recorder:
                 break
             if is_settled:
                 self.posted |= {event.receipt}
-        is_whole = len(self.posted) == len(promised)
-        self._failures = 0 if is_whole else self._failures + 1
+        self._failures = 0 if self._is_whole(promised) else self._failures + 1
         pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures, 10) - 1)
         self._rests_until = self._clock() + pause
 

@@ -169,6 +169,8 @@ class ClusterLoop:
             async with self._places.one():
                 with telemetry.stage("tell"):
                     await self._events.post(decision.status.pending_events)
+        is_leaving = "deletionTimestamp" in body["metadata"]
+        is_held |= is_leaving and not self._events.may_end(decision.status.pending_events)
         if not is_held:
             await self._object.with_finalizer(body, present=False)
         return decision
