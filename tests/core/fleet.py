@@ -33,6 +33,7 @@ from imchat_operator.models import (
     Resize,
     Streak,
     Suspect,
+    TimedSize,
 )
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -152,9 +153,10 @@ def evict(name: str) -> Evict:
     return Evict(pod=name, uid=f"uid-{name}", resource_version="5")
 
 
-def streak(rule: str, since: datetime, last: datetime) -> Streak:
-    """Return the record of a streak."""
-    return Streak(rule=rule, since=since, last=last)
+def streak(rule: str, since: datetime, last: datetime, *sizes: tuple[int, datetime]) -> Streak:
+    """Return the record of a streak, with the sizes that were asked for within it."""
+    remembered = tuple(TimedSize(size=size, at=when) for size, when in sizes)
+    return Streak(rule=rule, since=since, last=last, sizes=remembered)
 
 
 def drain(name: str, phase: Phase, since: datetime = NOON, **fields: Any) -> Drain:

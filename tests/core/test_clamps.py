@@ -55,6 +55,35 @@ def test_a_scale_down_is_limited_to_a_step() -> None:
     assert "maxStep" not in told(exact)[0]
 
 
+RECENT = "within the last 2m"
+
+
+@pytest.mark.parametrize(
+    ("largest", "expected", "words"),
+    [
+        pytest.param(2, ["a", "b"], "", id="no more than now: nothing is added"),
+        pytest.param(3, ["a"], f"3 were needed {RECENT}", id="more than now: fewer leave"),
+    ],
+)
+def test_a_scale_down_goes_no_lower_than_what_was_needed_of_late(
+    largest: int, expected: list[str], words: str
+) -> None:
+    low = streak(LOW.rule, LOW.since, LOW.last, (largest, LOW.since))
+    found = decided(low, load=200)
+    assert leaving(found) == expected
+    assert words in told(found)[0]
+    assert (RECENT in told(found)[0]) == bool(words)
+
+
+def test_a_size_that_was_needed_of_late_stays() -> None:
+    found = decided(streak(LOW.rule, LOW.since, LOW.last, (4, LOW.since)), load=200)
+    assert leaving(found) == []
+    assert scaling(found)[:2] == ("False", "ScaleDownStabilized")
+    assert scaling(found)[2].endswith(f"4 were needed {RECENT}")
+    assert found.status.sizing is not None
+    assert found.status.sizing.steps[-1].reason == "ScaleDownStabilized"
+
+
 def test_a_scale_down_is_cut_to_what_those_that_stay_can_carry_and_says_so() -> None:
     fleet = tuple(gateway(n, v) for n, v in zip("abcd", (100, 100, 100, 580), strict=True))
     found = decided(LOW, gateways=fleet, spec=policy(failureHeadroom=0))

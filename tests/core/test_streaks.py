@@ -124,7 +124,7 @@ MINUTE_UP = ScaleUpRule(above=70, for_=timedelta(minutes=1))
             (streak(UP, at(0), at(10)),),
             load(100),
             20,
-            (streak(DOWN, at(20), at(20)),),
+            (streak(DOWN, at(20), at(20), (2, at(20))),),
             id="low load ends one streak and begins the other",
         ),
     ],
@@ -141,7 +141,9 @@ def test_a_streak_is_fed_sample_by_sample(
 @pytest.mark.parametrize(
     ("replicas", "after"),
     [
-        pytest.param(3, (streak(DOWN, at(0), at(0)),), id="above minReplicas there is a streak"),
+        pytest.param(
+            3, (streak(DOWN, at(0), at(0), (2, at(0))),), id="above minReplicas there is a streak"
+        ),
         pytest.param(2, (), id="at minReplicas nothing could come of it"),
     ],
 )

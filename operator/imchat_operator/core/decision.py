@@ -47,6 +47,7 @@ class Reason(StrEnum):
     STEP_LIMITED = "StepLimited"
     COOLING_DOWN = "CoolingDown"
     DISRUPTION_BUDGET_SPENT = "DisruptionBudgetSpent"
+    SCALE_DOWN_STABILIZED = "ScaleDownStabilized"
     SURVIVORS_OVERLOADED = "SurvivorsOverloaded"
     SCHEDULED_CAPACITY = "ScheduledCapacity"
     SEASONAL_FLOOR = "SeasonalFloor"

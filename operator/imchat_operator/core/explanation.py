@@ -11,7 +11,7 @@ from imchat_operator.core import permissions, scaling, sizing
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.load import Load, Unknown, Utilization, signal_name
 from imchat_operator.core.permissions import Hold
-from imchat_operator.core.scaling import Size, amount_text
+from imchat_operator.core.scaling import amount_text
 from imchat_operator.core.stage import Facts, Part
 from imchat_operator.models import (
     MOST_OBSTACLES,
@@ -33,7 +33,7 @@ def explained(facts: Facts, part: Part) -> Sizing:
         part: what that stage decided.
     """
     before = facts.snapshot.history.sizing
-    size = part.size or _needed(facts)
+    size = part.size or scaling.needed(facts.load, facts.snapshot.spec, facts.floor)
     by, steps = (size.by, size.steps) if size is not None else ("", ())
     if part.resize is not None and part.size is None and before is not None:
         by, steps = before.by, before.steps  # what led to the change that is under way
@@ -43,16 +43,6 @@ def explained(facts: Facts, part: Part) -> Sizing:
         steps=steps[:MOST_STEPS],
         obstacles=tuple(islice(_obstacles(facts), MOST_OBSTACLES)),
     )
-
-
-def _needed(facts: Facts) -> Size | None:
-    """Return the size that the load needs by the estimate, though nobody asks for it."""
-    if isinstance(facts.load, Unknown):
-        return None
-    spec = facts.snapshot.spec
-    signals = (facts.load, *facts.load.others)
-    sizes = [scaling.desired_size(one.load, one, spec, facts.floor) for one in signals]
-    return max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
 
 
 def _loads(facts: Facts) -> Iterator[SignalLoad]:

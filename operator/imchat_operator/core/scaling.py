@@ -13,6 +13,7 @@ from math import ceil, isinf
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.load import CONNECTIONS, Load, Unknown, Utilization
 from imchat_operator.core.snapshot import Gateway
+from imchat_operator.core.stabilization import remembered
 from imchat_operator.models import (
     ImChatClusterSpec,
     Metrics,
@@ -90,7 +91,10 @@ def streaks(
         answer = is_met(rule, load)
         if answer:
             since = streak.since if streak is not None else sampled_at
-            result.append(Streak(rule=name, since=since, last=sampled_at))
+            sizes = streak.sizes if streak is not None else ()
+            if isinstance(rule, ScaleDownRule) and (size := needed(load, spec)) is not None:
+                sizes = remembered(sizes, size.replicas, sampled_at, rule.for_)
+            result.append(Streak(rule=name, since=since, last=sampled_at, sizes=sizes))
         elif answer is None and streak is not None:
             result.append(streak)
     return tuple(result)
@@ -110,6 +114,9 @@ class Floor:
     replicas: int
     reason: Reason
     why: str
+
+
+_NO_FLOOR = Floor(replicas=0, reason=Reason.AT_MINIMUM, why="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +194,25 @@ def desired_size(
         why = f"maxReplicas is {spec.max_replicas}"
         size = size.clamped(spec.max_replicas, Reason.AT_MAXIMUM, why)
     return size
+
+
+def needed(load: Load, spec: ImChatClusterSpec, floor: Floor = _NO_FLOOR) -> Size | None:
+    """Return the size that the load needs by its estimate; None where it is not known."""
+    if isinstance(load, Unknown):
+        return None
+    sizes = [desired_size(one.load, one, spec, floor) for one in (load, *load.others)]
+    return max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+
+
+def stabilized(size: Size, rule: ScaleDownRule, running: tuple[Streak, ...]) -> Size:
+    """Return a size that a rule shrinks to, or the largest one needed within the rule's time."""
+    name = rule_text(rule)
+    sizes = [s.size for streak in running if streak.rule == name for s in streak.sizes]
+    largest = max(sizes, default=0)
+    if size.replicas >= largest:
+        return size
+    why = f"{largest} were needed within the last {duration_text(rule.for_)}"
+    return size.clamped(largest, Reason.SCALE_DOWN_STABILIZED, why)
 
 
 def amount_text(amount: float) -> str:

@@ -141,6 +141,7 @@ def _sustained_down(facts: Facts, load: Utilization, rule: ScaleDownRule) -> Par
     size = _wanted(facts, load, rule)
     if size is None:
         return _waiting(facts)
+    size = scaling.stabilized(size, rule, facts.running)
     if size.replicas < facts.target.replicas:
         return _shrink(facts, load, size)
     return _stay(facts, size.clamp or Reason.SIZE_IS_RIGHT, size.why, size)

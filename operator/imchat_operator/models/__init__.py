@@ -41,6 +41,7 @@ from imchat_operator.models.cluster_status import (
     Storm,
     Streak,
     Suspect,
+    TimedSize,
 )
 from imchat_operator.models.dependencies import Dependency, HttpProbe, MetricProbe, TcpProbe
 from imchat_operator.models.events import MOST_PENDING, MOST_SERIES, EventSeries, PendingEvent
@@ -175,6 +176,7 @@ __all__ = [
     "Suspect",
     "TargetRef",
     "TcpProbe",
+    "TimedSize",
     "Told",
     "WindowAction",
     "WindowState",

@@ -16,12 +16,25 @@ from imchat_operator.units import Instant
 MOST_SLOTS = 96
 
 
+class TimedSize(Model):
+    """A size that the load asked for."""
+
+    size: int = Field(ge=0, description="Gateways.")
+    at: Instant = Field(description="When the sample was taken.")
+
+
 class Streak(Model):
     """How long a scaling rule has been met without a break."""
 
     rule: str = Field(max_length=64, description="The rule, such as `above 70% for 15m`.")
     since: Instant = Field(description="First sample that met the rule.")
     last: Instant = Field(description="Latest sample that met the rule.")
+    sizes: tuple[TimedSize, ...] = Field(
+        (),
+        max_length=10,
+        description="Of a rule to shrink: sizes that the load asked for within its time, each "
+        "larger than all after it. The fleet is made no smaller than the first.",
+    )
 
 
 class Suspect(Model):
