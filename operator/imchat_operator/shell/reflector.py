@@ -18,7 +18,7 @@ from imchat_operator.shell.kube import FAILED, Api, ApiError, Json
 
 _LOG = logging.getLogger(__name__)
 _SHORTEST_WATCH, _LONGEST_WATCH = 300, 600  # spread, so that not all are begun anew together
-_LONGEST_SILENCE = 270  # the API server sends a bookmark every minute or so
+_LONGEST_SILENCE = 150  # two bookmarks were missed: the API server sends one every minute or so
 _LONGEST_PAUSE = 30.0
 # The server ends a watch itself; this is for a connection that has died unnoticed.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
