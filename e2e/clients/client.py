@@ -22,8 +22,8 @@ from clients.report import Tally
 
 HINT = re.compile(r"retry-after=(\d+(?:\.\d+)?)")
 HINT_MAX_SECONDS = 60.0
-JITTER_SECONDS = 0.5
-"""Added to a hint, so that clients given the same one still spread."""
+JITTER_SECONDS = 0.1
+"""Added to a hint, so that clients given the same one still spread: the step between two hints."""
 UNHINTED_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS = 1.0, 10.0
 
@@ -107,7 +107,9 @@ class Client:
     async def _conversation(self, socket: ClientConnection, endpoint: Endpoint) -> float:
         """Talk until the connection ends; seconds to wait before the next."""
         self._tally.opened += 1
-        self._tally.returned += self._has_been_connected
+        if self._has_been_connected:
+            self._tally.returned += 1
+            self._tally.returns[int(self._clock())] += 1
         self._has_been_connected = True
         self._tally.by_gateway[endpoint.name] += 1
         self._gets_service()
