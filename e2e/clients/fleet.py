@@ -10,6 +10,7 @@ import asyncio
 import random
 import resource
 import sys
+from collections import Counter
 from typing import Self
 
 from clients.balancer import Balancer, EndpointSource
@@ -23,6 +24,7 @@ DEPARTURES_PER_SECOND = 1000
 TICK_SECONDS = 0.02
 FILES_KEPT = 100
 """Open files that the process needs beside its clients' sockets."""
+_RETURNS_SECONDS = 60
 
 
 class ClientFleet:
@@ -73,6 +75,8 @@ class ClientFleet:
         if self._failure is not None:
             raise self._failure
         tally = self._tally
+        first = asyncio.get_running_loop().time() - _RETURNS_SECONDS
+        tally.returns = Counter({s: n for s, n in tally.returns.items() if s >= first})
         lacked = [client.seconds_without_service() for client in self._living.values()]
         by_gateway = {name: count for name, count in tally.by_gateway.items() if count}
         return Report(
@@ -80,6 +84,7 @@ class ClientFleet:
             connected=sum(by_gateway.values()),
             opened=tally.opened,
             returned=tally.returned,
+            returns=dict(tally.returns),
             left=tally.left,
             closed=dict(tally.closed),
             dropped=tally.dropped,

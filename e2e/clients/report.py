@@ -24,6 +24,8 @@ class Report:
     """Handshakes that succeeded."""
     returned: int
     """Those of them by clients that had had a connection before."""
+    returns: Mapping[int, int]
+    """Those of the last minute, by the whole second of the machine's monotonic clock."""
     left: int
     """Connections that the client ended, with a close frame that the gateway answered."""
     closed: Mapping[int, int]
@@ -54,6 +56,7 @@ class Report:
             "connected": self.connected,
             "opened": self.opened,
             "returned": self.returned,
+            "returns": {str(second): count for second, count in sorted(self.returns.items())},
             "left": self.left,
             "closed": {str(code): count for code, count in sorted(self.closed.items())},
             "dropped": self.dropped,
@@ -73,6 +76,7 @@ class Tally:
 
     opened: int = 0
     returned: int = 0
+    returns: Counter[int] = field(default_factory=Counter)
     left: int = 0
     closed: Counter[int] = field(default_factory=Counter)
     dropped: int = 0

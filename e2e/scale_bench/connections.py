@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,9 +149,11 @@ def _course(
         time.sleep(_SETTLING_SECONDS)  # a sample of all, and the last handshakes
         victim = min(namespace.pod_names())
         before, began = [crowd.report() for crowd in crowds], time.monotonic()
+        held = sum(report["byGateway"].get(victim, 0) for report in before)
+        returned = sum(report["returned"] for report in before)
         leave(namespace, victim)
         wait_for(
-            lambda: _is_over(namespace, victim, crowds, int(each)),
+            lambda: _is_over(namespace, victim, crowds, held, returned),
             seconds=_GONE_SECONDS,
             what="the gateway's end, with all users on others",
         )
@@ -165,9 +166,12 @@ def _course(
     )
 
 
-def _is_over(namespace: Namespace, victim: str, crowds: list[Users], each: int) -> bool:
+def _is_over(
+    namespace: Namespace, victim: str, crowds: list[Users], held: int, returned: int
+) -> bool:
+    """Whether the gateway is gone and all that it held are back; a report may be a second old."""
     is_gone = namespace.get(namespace.path("pods", victim)) is None
-    return is_gone and all(crowd.report()["connected"] == each for crowd in crowds)
+    return is_gone and sum(crowd.report()["returned"] for crowd in crowds) - returned >= held
 
 
 def _more(before: list[dict[str, Any]], after: list[dict[str, Any]], name: str) -> int:
@@ -177,16 +181,16 @@ def _more(before: list[dict[str, Any]], after: list[dict[str, Any]], name: str) 
 def by_second(
     histories: Sequence[Sequence[tuple[float, Mapping[str, Any]]]], began: float
 ) -> tuple[int, ...]:
-    """Return how many connections came back in each second since a moment.
+    """Return how many connections came back in each second of the clock since a moment.
 
-    Each process of clients tells once a second, when it has begun to; a second of one is added to
-    that second of another which it lies in for the most part.
+    The clients count them by that clock: a process that is late to report is not late to count.
     """
     found: Counter[int] = Counter()
     for history in histories:
-        for (_, before), (at, after) in pairwise(history):
-            if at > began:
-                found[round(at - began)] += after["returned"] - before["returned"]
+        latest: dict[int, int] = {}
+        for _, report in history:
+            latest.update((int(second), count) for second, count in report["returns"].items())
+        found.update({s - int(began): n for s, n in latest.items() if s >= int(began)})
     return tuple(found[second] for second in range(max(found, default=-1) + 1))
 
 

@@ -10,7 +10,7 @@ from imchat_operator.core.snapshot import Cluster, Gateway, Node, Reported, Snap
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus
 from scale_bench.figures import Figure, percentile
 
-SIZES: Final = (5, 10, 20, 50)
+SIZES: Final = (5, 10, 20, 50, 250)
 _NOON: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _ROUNDS: Final = 2000
 _INTERVAL: Final = timedelta(seconds=15)

@@ -1,10 +1,11 @@
 """What was measured: figures by name and size, one value a run, and the file that keeps them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import sqrt
 from pathlib import Path
-from statistics import linear_regression, median
+from statistics import linear_regression, mean, median
 from typing import Any
 
 
@@ -79,6 +80,15 @@ def percentile(values: Iterable[float], percent: float) -> float:
     ordered = sorted(values)
     rank = -(-len(ordered) * percent // 100)
     return ordered[max(0, int(rank) - 1)]
+
+
+def slope_error(points: Sequence[tuple[float, float]]) -> float:
+    """Half of the interval that has the slope of `line` with 95 %, were the points independent."""
+    intercept, slope = line(points)
+    places = [x for x, _ in points]
+    rest = sum((y - intercept - slope * x) ** 2 for x, y in points)
+    spread = sum((x - mean(places)) ** 2 for x in places)
+    return 1.96 * sqrt(rest / (len(points) - 2) / spread)
 
 
 def line(points: Iterable[tuple[float, float]]) -> tuple[float, float]:

@@ -113,6 +113,9 @@ ROWS: Final[dict[str, Row]] = {
         unit="MiB",
         goal="0",
     ),
+    "generations-slope-error": Row(
+        title="plus or minus, with 95 %", of="pods that came and went", unit="MiB"
+    ),
     "generations-memory": Row(
         title="memory at the end of that", of="pods that came and went", unit="MiB"
     ),

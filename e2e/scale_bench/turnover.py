@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from scale_bench import fleet
-from scale_bench.figures import Figure, line
+from scale_bench.figures import Figure, line, slope_error
 from scale_bench.stage import Stage, usage
 
 _PODS: Final = f"/api/v1/namespaces/{fleet.NAMESPACE}/pods"
@@ -14,7 +14,7 @@ _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PER_SECOND: Final = 200
 _EVENT_SECONDS: Final = 20
 _CLUSTERS, _EACH = 10, 50
-_LEAST_TIMES: Final = 4
+_LEAST_TIMES: Final = 8
 _LONGEST: Final = 480.0
 _SETTLING_SECONDS: Final = 20.0
 _TICK_SECONDS: Final = 1.0
@@ -80,8 +80,13 @@ async def generations(stage: Stage, count: int) -> AsyncIterator[list[Figure]]:
             await _replaced(stage, known)
             gone += len(known)
             points.append((gone, usage(process.pid).resident))
-    _, slope = line(points[len(points) // 2 :])
-    found = {"generations-slope": slope * 1000, "generations-memory": points[-1][1]}
+    latter = points[len(points) // 2 :]
+    _, slope = line(latter)
+    found = {
+        "generations-slope": slope * 1000,
+        "generations-slope-error": slope_error(latter) * 1000,
+        "generations-memory": points[-1][1],
+    }
     yield [Figure(name=n, size=gone, values=(v,)) for n, v in found.items()]
 
 

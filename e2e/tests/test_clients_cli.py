@@ -48,8 +48,16 @@ async def test_it_prints_a_line_a_second_and_a_final_one_when_stopped(number: in
                 pass
             assert await process.wait() == 0
     assert set(report) == {
-        *("target", "connected", "opened", "returned", "left", "closed", "dropped", "refused"),
-        *("sent", "echoed", "lost", "withoutServiceSeconds", "withoutServiceMaxSeconds"),
+        *("target", "connected", "opened", "returned", "returns", "left", "closed"),
+        *(
+            "dropped",
+            "refused",
+            "sent",
+            "echoed",
+            "lost",
+            "withoutServiceSeconds",
+            "withoutServiceMaxSeconds",
+        ),
         *("byGateway", "final"),
     }
     assert (report["connected"], report["left"], report["dropped"]) == (0, 7, 0)

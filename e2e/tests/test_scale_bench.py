@@ -9,7 +9,16 @@ import pytest
 from imchat_operator.exposition import values_of
 from scale_bench import connections, decisions, fleet
 from scale_bench.audit import AuditLog
-from scale_bench.figures import Figure, Results, as_json, kept, line, percentile, together
+from scale_bench.figures import (
+    Figure,
+    Results,
+    as_json,
+    kept,
+    line,
+    percentile,
+    slope_error,
+    together,
+)
 from scale_bench.gateways import CAPACITY, answering
 from scale_bench.table import ROWS, tables
 
@@ -150,13 +159,20 @@ def test_a_decision_is_timed_for_each_size(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_returns_are_counted_by_the_second_from_when_the_gateway_left() -> None:
-    def told(*points: tuple[float, int]) -> list[tuple[float, dict[str, int]]]:
-        return [(at, {"returned": returned}) for at, returned in points]
+    def told(*reports: dict[str, int]) -> list[tuple[float, dict[str, dict[str, int]]]]:
+        return [(0.0, {"returns": returns}) for returns in reports]
 
-    one = told((99.4, 3), (100.4, 3), (101.4, 8), (102.4, 8), (103.4, 9))
-    other = told((99.6, 0), (100.6, 1), (101.6, 3), (102.6, 4))
-    assert connections.by_second([one, other], 100.0) == (0, 6, 2, 2)
+    # A second's count grows from report to report, and is left out once it is old.
+    one = told({"99": 7, "101": 2}, {"99": 7, "101": 5}, {"101": 5, "103": 1})
+    other = told({}, {"101": 1, "102": 2}, {"102": 2, "103": 1})
+    assert connections.by_second([one, other], 100.7) == (0, 6, 2, 2)
     assert connections.by_second([[]], 100.0) == ()
+
+
+def test_the_slope_of_a_line_is_known_as_well_as_its_points_lie_on_it() -> None:
+    assert slope_error([(0, 1), (1, 3), (2, 5), (3, 7)]) == pytest.approx(0)
+    # Residuals 1, -1, -1, 1 leave a variance of 2, and the places a sum of squares of 5.
+    assert slope_error([(0, 1), (1, -1), (2, -1), (3, 1)]) == pytest.approx(1.96 * (2 / 5) ** 0.5)
 
 
 def test_the_worst_second_and_the_worst_ten() -> None:
