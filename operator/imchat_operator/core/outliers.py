@@ -25,17 +25,25 @@ def outlier(gateway: Gateway, scene: Scene) -> Diagnosis | None:
     reading = gateway.reading
     if not gateway.ready or not isinstance(reading, Reported):
         return None
-    others = [g.reading for g in scene.peers if g.uid != gateway.uid]
-    peers = [r for r in others if isinstance(r, Reported) and r.connections]
-    evidence = _no_traffic(reading, peers, scene) or _errors(reading, peers, scene)
+    evidence = _no_traffic(gateway, reading, scene) or _errors(gateway, reading, scene)
     if not evidence:
         return None
     return Diagnosis(ailment=Ailment.ZOMBIE, evidence=evidence, patience=scene.policy.zombie_for)
 
 
-def _no_traffic(own: Reported, peers: list[Reported], scene: Scene) -> str:
+# They are looked at where a gateway's own figures are suspicious: of a large fleet, all of them
+# for each of them would be most of a decision.
+def _peers(gateway: Gateway, scene: Scene) -> list[Reported]:
+    others = (g.reading for g in scene.peers if g.uid != gateway.uid)
+    return [r for r in others if isinstance(r, Reported) and r.connections]
+
+
+def _no_traffic(gateway: Gateway, own: Reported, scene: Scene) -> str:
+    if own.message_rate != 0 or own.connections < _LEAST_CONNECTIONS:
+        return ""
+    peers = _peers(gateway, scene)
     shares = [r.message_rate / r.connections for r in peers if r.message_rate is not None]
-    if own.message_rate != 0 or own.connections < _LEAST_CONNECTIONS or len(shares) < _LEAST_PEERS:
+    if len(shares) < _LEAST_PEERS:
         return ""
     expected = median(shares) * own.connections
     if expected * scene.policy.zombie_for.total_seconds() < _LEAST_EXPECTED:
@@ -46,10 +54,13 @@ def _no_traffic(own: Reported, peers: list[Reported], scene: Scene) -> str:
     )
 
 
-def _errors(own: Reported, peers: list[Reported], scene: Scene) -> str:
-    shares = [r.error_rate / r.connections for r in peers if r.error_rate is not None]
+def _errors(gateway: Gateway, own: Reported, scene: Scene) -> str:
     rate = own.error_rate
-    if rate is None or rate < _LEAST_ERRORS or len(shares) < _LEAST_PEERS:
+    if rate is None or rate < _LEAST_ERRORS:
+        return ""
+    peers = _peers(gateway, scene)
+    shares = [r.error_rate / r.connections for r in peers if r.error_rate is not None]
+    if len(shares) < _LEAST_PEERS:
         return ""
     usual = max(median(shares), _LEAST_ERROR_SHARE)
     share, factor = rate / max(1, own.connections), scene.policy.zombie.error_factor
