@@ -5,13 +5,15 @@ at the cloud's metadata service, at what listens on the operator's own loopback,
 an address is refused unless a gateway can have it, and a port unless the pod declares it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from imchat_operator.shell.objects import Pod
 
 Network = IPv4Network | IPv6Network
+
+_REMEMBERED = 1 << 14
 
 # Where clouds answer machines that ask for credentials or configuration; 169.254.169.254, which
 # most use, is link-local and refused as such.
@@ -52,7 +54,7 @@ class Address:
         return f"{scheme}://{host}:{self.port}/{path.removeprefix('/')}"
 
 
-def address_of(pod: Pod, port: int, networks: Sequence[Network]) -> Address:
+def address_of(pod: Pod, port: int, networks: tuple[Network, ...]) -> Address:
     """Return where a gateway answers.
 
     Args:
@@ -70,7 +72,9 @@ def address_of(pod: Pod, port: int, networks: Sequence[Network]) -> Address:
     return Address(host=pod.address, port=port, namespace=pod.namespace, refused=refused)
 
 
-def _refusal(text: str, networks: Sequence[Network]) -> str:
+# Each pass asks it of every gateway, and addresses hardly change.
+@lru_cache(maxsize=_REMEMBERED)
+def _refusal(text: str, networks: tuple[Network, ...]) -> str:
     try:
         host = ip_address(text)
     except ValueError:
