@@ -18,6 +18,7 @@ input, 130 stopped.
 import argparse
 import asyncio
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -154,13 +155,14 @@ async def _index(stage: Stage, options: argparse.Namespace) -> int:
 
 async def _planted(stage: Stage, options: argparse.Namespace) -> int:
     bugs = [bug for bug in BUGS if not options.names or bug.name in options.names]
-    rows: dict[str, str] = {}
+    rows: dict[str, str | None] = {}
     free, sound = asyncio.Semaphore(options.jobs), Campaign(stage, options.jobs)
 
     async def tried(bug: Bug) -> None:
         async with free:
             why = await found_by(stage, sound, bug)
-        _say(f"{bug.name}: {'found by ' + why if why else 'NOT FOUND'}")
+        missed = "NOT FOUND" if why is not None else "NOT JUDGED: the machine was too busy"
+        _say(f"{bug.name}: {f'found by {why}' if why else missed}")
         rows[bug.name] = why
         if options.output:  # at once, as all together take some minutes
             _written(options.output, rows)
@@ -178,34 +180,40 @@ async def _told(
     names: dict[int, str] | None = None,
 ) -> int:
     """Play plans, tell of those that went wrong, and sum up."""
-    begun, failed, over, starved = time.monotonic(), 0, 0, 0
-    rows, planned, pending, discarded = [], 0, 0, 0
+    begun, results = time.monotonic(), list[Result]()
     async for result in campaign.results(plans):
-        over += 1
-        rows.append(_row(result))
-        planned += len(result.plan.faults)
-        pending += len(result.pending)
-        discarded += result.discarded
-        name = (names or {}).get(id(result.plan), "")
+        results.append(result)
+        words = f"{(names or {}).get(id(result.plan), '')} python -m faults one {result.plan}"
+        for violation in result.discarded:
+            _say(f"AGAIN {words}: {violation}")
         if result.violations:
-            starved += is_unjudged(result)
-            failed += not is_unjudged(result)
-            word = "STARVED" if is_unjudged(result) else "WRONG"
-            _say(f"{word} {name} python -m faults one {result.plan}  ({result.log})")
+            _say(f"{'STARVED' if is_unjudged(result) else 'WRONG'} {words}  ({result.log})")
             for violation in result.violations:
                 _say(f"    {violation}")
         if options.verbose:
             _say(_story(result))
-    spent = time.monotonic() - begun
-    _say(f"{over} trials in {spent:.0f}s, {failed} with violations.")
+    if options.output:
+        _written(options.output, list(map(_row, results)))
+    return _summed_up(results, time.monotonic() - begun)
+
+
+def _summed_up(results: Sequence[Result], spent: float) -> int:
+    """Say what came of all; return the exit status."""
+    starved = sum(map(is_unjudged, results))
+    failed = sum(bool(r.violations) for r in results) - starved
+    discarded = sum(len(r.discarded) for r in results)
+    planned = sum(len(r.plan.faults) for r in results)
+    pending = sum(len(r.pending) for r in results)
+    lateness = [r.lateness for r in results]
+    _say(f"{len(results)} trials in {spent:.0f}s, {failed} with violations.")
     if starved:
         _say(f"{starved} more can't be judged: the machine was too busy, each time.")
     if discarded:
         _say(f"{discarded} were wrong while the machine was too busy, and were played again.")
     if pending:
         _say(f"Of {planned} faults {pending} never had their turn: less was written or read.")
-    if options.output:
-        _written(options.output, rows)
+    half, most = statistics.median(lateness), max(lateness)
+    _say(f"The harness was late by {half:.1f}s of 5s in half of them, by {most:.1f}s at most.")
     return 1 if failed or starved else 0
 
 
@@ -219,7 +227,7 @@ def _row(result: Result) -> dict[str, object]:
         "plan": str(result.plan),
         "seconds": round(result.seconds, 1),
         "lateness": round(result.lateness, 2),
-        "discarded": result.discarded,
+        "discarded": [str(v) for v in result.discarded],
         "violations": [str(v) for v in result.violations],
         "counts": result.counts,
         "pending": [str(fault) for fault in result.pending],

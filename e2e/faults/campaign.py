@@ -47,9 +47,10 @@ class Campaign:
         One that went wrong while the machine gave us no turn is played again, so many times.
         """
         clean = await self._sound.clean(plan.workload)
-        result, discarded = await self._compared(plan, clean), 0
-        while is_unjudged(result) and discarded < _TRIES - 1:
-            result, discarded = await self._compared(plan, clean), discarded + 1
+        result, discarded = await self._compared(plan, clean), tuple[Violation, ...]()
+        while is_unjudged(result) and len(discarded) < _TRIES - 1:
+            discarded = (*discarded, result.violations[0])
+            result = await self._compared(plan, clean)
         return dataclasses.replace(result, discarded=discarded)
 
     async def _compared(self, plan: Plan, clean: Result) -> Result:

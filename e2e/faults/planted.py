@@ -44,16 +44,22 @@ def planted_text(bug: Bug, source: Path = SOURCE) -> str:
     return text.replace(bug.old, bug.new)
 
 
-async def found_by(stage: Stage, sound: Campaign, bug: Bug) -> str:
-    """Play the bug's plans on an operator that has it; return what told it, or nothing."""
+async def found_by(stage: Stage, sound: Campaign, bug: Bug) -> str | None:
+    """Play the bug's plans on an operator that has it; return what told it.
+
+    Empty if nothing did, None if something may have, but the machine was too busy to be sure.
+    """
+    told: str | None = ""
     with _copied() as tree:
         (tree / "imchat_operator" / bug.file).write_text(planted_text(bug), encoding="utf-8")
         async with _campaign(stage, sound, tree) as ill:
             for plan in map(plan_of_words, bug.plans):
                 result = await ill.judged(plan)
-                if result.violations and not is_unjudged(result):
+                if is_unjudged(result):
+                    told = None
+                elif result.violations:
                     return f"{plan} -- {result.violations[0]}"
-    return ""
+    return told
 
 
 @asynccontextmanager

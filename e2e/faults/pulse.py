@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 WINDOW = 5.0
-MOST = 1.5
+MOST = 3.0
 """So many seconds of a window may the beats be late by in all: beyond, no time says anything."""
 _TICK = 0.1
 _REMEMBERED = 36_000  # an hour

@@ -70,7 +70,7 @@ class Result:
         pending: faults whose turn never came.
         end: the state that all ended in.
         lateness: the most that the harness was late by in a few seconds (pulse.py).
-        discarded: plays of this plan before, that went wrong while the harness was too late.
+        discarded: what was wrong first in each play before, while the harness was too late.
     """
 
     plan: Plan
@@ -83,7 +83,7 @@ class Result:
     seconds: float
     log: Path
     lateness: float
-    discarded: int = 0
+    discarded: tuple[Violation, ...] = ()
 
 
 async def played(stage: Stage, plan: Plan) -> Result:
