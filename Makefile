@@ -86,8 +86,8 @@ faults: $(READY) programs ## 2,000 seeded trials, kill -9 around every write, ev
 	$(BIN)/python -m faults compacted --output dist/faults/compacted.json
 
 .PHONY: faults-ci
-faults-ci: $(READY) programs ## 100 seeded trials; a failing one prints what repeats it (docs/faults.md)
-	$(BIN)/python -m faults trials --seeds 100 --jobs 12 --output dist/faults/trials-ci.json
+faults-ci: $(READY) programs ## 200 seeded trials in ten minutes; a failing one prints what repeats it (docs/faults.md)
+	$(BIN)/python -m faults trials --seeds 200 --jobs 12 --output dist/faults/trials-ci.json
 
 .PHONY: planted
 planted: $(READY) programs ## Bugs planted into copies of the operator: which of them the oracles find
