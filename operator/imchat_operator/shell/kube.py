@@ -8,7 +8,6 @@ they tell.
 import asyncio
 import json
 import re
-from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,9 +35,6 @@ _PAGE = "100"
 _LARGEST_ANSWER = 32 << 20
 _LARGEST_REFUSAL = 1 << 20
 _LONGEST_MESSAGE = 200
-# Each connection with TLS has a buffer of this size for as long as it lives, 256 KiB by default:
-# with a watch for each cluster, most of what the operator needs in memory.
-SSLProtocol.max_size = 16 << 10  # the largest record of TLS
 _SECONDS = re.compile(r"[1-9][0-9]{0,5}")
 
 
