@@ -11,8 +11,9 @@ from faults.history import Json
 from faults.oracles import Violation
 from faults.plans import KILLS, Fault
 from faults.pulse import MOST
+from faults.scene import StuckError
 from faults.stage import Stage
-from faults.trial import Plan, Result, played
+from faults.trial import UNANSWERED, Plan, Result, played
 from faults.workloads import Workload
 
 _TRIES = 3
@@ -90,14 +91,15 @@ class Campaign:
             for _ in range(_TRIES - 1):
                 try:
                     return await played(self._stage, plan)
-                except HTTPError:
-                    continue  # the machine was too busy to grant an operator its rights
+                except (HTTPError, StuckError):
+                    continue  # the machine was too busy to grant an operator its rights, or begin
             return await played(self._stage, plan)
 
 
 def is_unjudged(result: Result) -> bool:
     """Whether what is wrong may be the machine's: nothing is said of such a trial."""
-    return bool(result.violations) and result.lateness > MOST
+    is_unasked = any(UNANSWERED in v.what for v in result.violations)
+    return is_unasked or (bool(result.violations) and result.lateness > MOST)
 
 
 def _lasting(end: Json, plan: Plan) -> Json:

@@ -33,6 +33,7 @@ WATCHED_SECONDS = 2.0
 """So long is then looked whether one writes all the same."""
 LONGEST_UNREST = 30.0
 """So long after the last fault, restart or step, and the workload's own end, all must be still."""
+UNANSWERED = "the API server did not answer the workload itself"
 _STALE_REVISIONS = 20
 _GATE = "imchat.dev/accepting-connections"
 _SUBRESOURCE = re.compile(r"/(status|scale|eviction)$")
@@ -222,6 +223,10 @@ async def _to_its_end(scene: Scene, plan: Plan, proxy: Proxy) -> tuple[Moments, 
         await plan.workload.play(scene)
     except StuckError as error:
         stuck = str(error)
+    except ApiError as error:
+        stuck = f"the API server refused the workload itself: {error}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        stuck = f"{UNANSWERED}: {error!r}"
     over = time.monotonic()
 
     def last() -> float:
