@@ -39,6 +39,7 @@ _GATE = "imchat.dev/accepting-connections"
 _SUBRESOURCE = re.compile(r"/(status|scale|eviction)$")
 _NODES = 3
 _TRIES = 5
+_LOOKS, _BETWEEN_LOOKS = 4, 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +129,12 @@ async def played(stage: Stage, plan: Plan) -> Result:
             now = time.monotonic()
             moments, stuck = Moments(begun=now, disturbed=now, settled=now, ended=now), str(error)
         else:
+            before = await _in_use(crew)
             course.arm()
-            before = crew.footprint()
             if plan.gateways is not Ailment.NONE:
                 scene.strike(plan.gateways)
             moments, stuck = await _to_its_end(scene, plan, proxy)
-            after = crew.footprint()
+            after = await _in_use(crew)
         end = scene.end_state()
     crashes = [*crew.crashes, *_tracebacks(log)]
     history = History(
@@ -246,6 +247,18 @@ async def _to_its_end(scene: Scene, plan: Plan, proxy: Proxy) -> tuple[Moments, 
     await asyncio.sleep(WATCHED_SECONDS)
     moments = Moments(begun=begun, disturbed=disturbed(), settled=settled, ended=time.monotonic())
     return moments, stuck
+
+
+async def _in_use(crew: Crew) -> Footprint | None:
+    """Return what the operator has in use between two samples.
+
+    For each gateway that is being asked there is a socket more.
+    """
+    looks = []
+    for _ in range(_LOOKS):
+        looks.append(crew.footprint())
+        await asyncio.sleep(_BETWEEN_LOOKS)
+    return min(filter(None, looks), key=lambda f: f.descriptors, default=None)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
