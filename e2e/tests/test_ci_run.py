@@ -17,29 +17,29 @@ def program(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "test", "nodes", "suite", "status", "told", "asked"),
+    ("minutes", "fails", "nodes", "status", "told", "asked"),
     [
-        pytest.param(30, 0, 0, 0, 0, "", "test e2e-node", id="all is well"),
-        pytest.param(30, 2, 0, 0, 2, "", "test", id="the suites fail"),
-        pytest.param(30, 0, 69, 0, 0, "can't have them", "test", id="nodes are impossible here"),
-        pytest.param(30, 0, 1, 0, 1, "", "test", id="an image can't be built"),
-        pytest.param(30, 0, 0, 2, 2, "", "test e2e-node", id="the suite on real nodes fails"),
-        pytest.param(12, 0, 0, 0, 0, "too little of the 12", "test", id="no time is left"),
+        pytest.param(30, "", 0, 0, "", "test faults-ci e2e-node", id="all is well"),
+        pytest.param(30, "test", 0, 2, "", "test", id="the suites fail"),
+        pytest.param(30, "faults-ci", 0, 2, "", "test faults-ci", id="a trial is a violation"),
+        pytest.param(30, "", 69, 0, "can't have them", "test faults-ci", id="no nodes here"),
+        pytest.param(30, "", 1, 1, "", "test faults-ci", id="an image can't be built"),
+        pytest.param(30, "e2e-node", 0, 2, "", "test faults-ci e2e-node", id="real nodes fail"),
+        pytest.param(12, "", 0, 0, "too little of the 12", "test faults-ci", id="no time is left"),
     ],
 )
 def test_only_what_failed_is_red(  # noqa: PLR0913, PLR0917 -- a table's columns
     tmp_path: Path,
     minutes: int,
-    test: int,
+    fails: str,
     nodes: int,
-    suite: int,
     status: int,
     told: str,
     asked: str,
 ) -> None:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     words = 'printf "%s " "$1" >> asked'
-    program(tmp_path / "bin/make", f"{words}\ntest $1 = test && exit {test}\nexit {suite}")
+    program(tmp_path / "bin/make", f'{words}\ntest "$1" = "{fails}" && exit 2\nexit 0')
     program(tmp_path / ".venv/bin/python", f"exit {nodes}")
     environment = {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
