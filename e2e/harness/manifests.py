@@ -79,6 +79,10 @@ def scaling(**changes: Any) -> Manifest:
     }
 
 
+SLOWLY: Manifest = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
+"""Draining that is under way for as long as a test needs."""
+
+
 def plain_cluster(**spec: Any) -> Manifest:
     """Return an ImChatCluster `chat` of the Deployment `gateway`; what is not given is default."""
     return {

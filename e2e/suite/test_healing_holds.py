@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from harness import Namespace, Users
-from harness.manifests import Manifest, cluster, gateways, scaling, steady
+from harness.manifests import SLOWLY, Manifest, cluster, gateways, scaling, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -124,10 +124,9 @@ def test_a_gateway_that_is_ill_for_want_of_the_database_is_not_recycled(
 def test_two_failures_take_the_place_of_a_scale_down_that_drains_a_third(
     namespace: Namespace,
 ) -> None:
-    slow = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
     # Two that hang block each other's eviction by the budget of one.
     healing = {**_FAST, "maxConcurrent": 2, "evictWithin": "3s"}
-    policy = cluster(minReplicas=4, draining=slow, healing=healing, scaling=scaling())
+    policy = cluster(minReplicas=4, draining=SLOWLY, healing=healing, scaling=scaling())
     namespace.apply(gateways(replicas=5, capacity=300), policy)
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 5)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:

@@ -10,7 +10,7 @@ from kubernetes import client
 
 import loopback_node
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import cluster, gateways, scaling, steady
+from harness.manifests import SLOWLY, cluster, gateways, scaling, steady
 from harness.rights import reader_kubeconfig
 from harness.waiting import wait_for
 
@@ -107,9 +107,8 @@ def test_what_is_promised_is_told_before_a_cluster_is_gone(
 ) -> None:
     assert nodes.names
     waits = [{"direction": "ScaleDown", "reason": "not yet"}]
-    slow = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
     namespace.apply(
-        gateways(replicas=3, capacity=300), cluster(draining=slow, scaling=scaling(pauses=waits))
+        gateways(replicas=3, capacity=300), cluster(draining=SLOWLY, scaling=scaling(pauses=waits))
     )
     with (
         _running(namespace, tmp_path),

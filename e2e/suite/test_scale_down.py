@@ -5,12 +5,11 @@ import re
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import cluster, gateways, scaling, stateful_gateways
+from harness.manifests import SLOWLY, cluster, gateways, scaling, stateful_gateways
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 _COST = "controller.kubernetes.io/pod-deletion-cost"
-_SLOW = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
 
 
 def _ranked(namespace: Namespace) -> set[str]:
@@ -65,7 +64,7 @@ def test_5000_live_clients_are_moved_to_the_fullest_gateways_and_none_is_cut(
 
 
 def test_load_that_returns_in_mid_drain_undoes_the_scale_down(namespace: Namespace) -> None:
-    namespace.apply(gateways(replicas=4, capacity=100), cluster(draining=_SLOW))
+    namespace.apply(gateways(replicas=4, capacity=100), cluster(draining=SLOWLY))
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 4)
     names = namespace.pod_names()
     who = (namespace.kubeconfig, namespace.name)
@@ -135,7 +134,7 @@ def test_a_statefulset_loses_its_highest_ordinals_drained_first(namespace: Names
 def test_a_deleted_cluster_gives_back_the_gateway_it_was_draining(
     namespace: Namespace, operator: OperatorProcess, *, is_away: bool
 ) -> None:
-    namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=_SLOW))
+    namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=SLOWLY))
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "60") as users:
         users.wait_for_connected(60)

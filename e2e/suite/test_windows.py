@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import SAMPLES, cluster, gateways, loaded, steady, window
+from harness.manifests import SAMPLES, SLOWLY, cluster, gateways, loaded, steady, window
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -95,8 +95,7 @@ def test_a_window_holds_a_scale_down_and_lets_a_scale_up_through(namespace: Name
 
 
 def test_a_window_that_opens_in_mid_drain_undoes_the_scale_down(namespace: Namespace) -> None:
-    slow = {"connectionsPerSecond": 1, "deregisterDelay": "1s", "deadline": "10m"}
-    namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=slow))
+    namespace.apply(gateways(replicas=3, capacity=300), cluster(draining=SLOWLY))
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "60") as users:
         users.wait_for_connected(60)

@@ -6,9 +6,11 @@ streak. A sample that can't tell (the load is not known, or the missing figures 
 answer) neither feeds nor ends it, until the gap gets longer than `max_gap`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil, isinf
+from operator import attrgetter
 
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.load import CONNECTIONS, Load, Unknown, Utilization
@@ -196,11 +198,23 @@ def desired_size(
     return size
 
 
-def needed(load: Load, spec: ImChatClusterSpec, floor: Floor = _NO_FLOOR) -> Size | None:
-    """Return the size that the load needs by its estimate; None where it is not known."""
+def needed(
+    load: Load,
+    spec: ImChatClusterSpec,
+    floor: Floor = _NO_FLOOR,
+    by: Callable[[Utilization], float] = attrgetter("load"),
+) -> Size | None:
+    """Return the size that the load needs by all signals; None where none of them can tell.
+
+    Args:
+        load: the highest signal, which has the others.
+        spec: target, headroom and the largest size.
+        floor: the smallest size.
+        by: the amount of a signal that counts: its estimate, its least or its most.
+    """
     if isinstance(load, Unknown):
         return None
-    sizes = [desired_size(one.load, one, spec, floor) for one in (load, *load.others)]
+    sizes = [desired_size(by(one), one, spec, floor) for one in (load, *load.others)]
     return max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
 
 

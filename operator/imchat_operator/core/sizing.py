@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 
 from imchat_operator.core import resizing, scaling
 from imchat_operator.core.decision import Reason, Scale, Verdict
@@ -114,13 +115,9 @@ def _under_way(facts: Facts, resize: Resize) -> Part:
 
 
 def _wanted(facts: Facts, load: Utilization, rule: scaling.Rule) -> Size | None:
-    """Return the size that a rule asks for by all signals; None if one of them can't tell."""
-    spec, is_up = facts.snapshot.spec, isinstance(rule, ScaleUpRule)
-    sizes = [
-        scaling.desired_size(one.least if is_up else one.most, one, spec, facts.floor)
-        for one in (load, *load.others)
-    ]
-    size = max((s for s in sizes if s is not None), key=lambda s: s.replicas, default=None)
+    """Return the size that a rule asks for by all signals; None where none of them can tell."""
+    amount = attrgetter("least" if isinstance(rule, ScaleUpRule) else "most")
+    size = scaling.needed(load, facts.snapshot.spec, facts.floor, by=amount)
     if size is None:
         return None
     name = scaling.rule_text(rule)

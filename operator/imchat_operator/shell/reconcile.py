@@ -169,8 +169,7 @@ class ClusterLoop:
             async with self._places.one():
                 with telemetry.stage("tell"):
                     await self._events.post(decision.status.pending_events)
-        is_leaving = "deletionTimestamp" in body["metadata"]
-        is_held |= is_leaving and not self._events.may_end(decision.status.pending_events)
+        is_held |= _is_leaving(body) and not self._events.may_end(decision.status.pending_events)
         if not is_held:
             await self._object.with_finalizer(body, present=False)
         return decision
@@ -183,7 +182,7 @@ class ClusterLoop:
         body = self._object.body  # what is decided here is for this version
         if (found := epoch_of(body)) > self._mandate.epoch > 0:
             await self._mandate.outrank(found)
-        is_leaving = "deletionTimestamp" in body["metadata"]
+        is_leaving = _is_leaving(body)
         try:
             observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
             # Before a gateway is told to leave: a watch that is late shows the rest as it was.
@@ -274,6 +273,10 @@ class ClusterLoop:
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
         return body
+
+
+def _is_leaving(body: Json) -> bool:
+    return "deletionTimestamp" in body["metadata"]
 
 
 def _tell_changes(before: ImChatClusterStatus, after: ImChatClusterStatus) -> None:
