@@ -240,11 +240,11 @@ async def test_a_scale_is_read_on_every_pass_where_targets_may_not_be_watched() 
     assert server.requests.count(SCALE) == 3
 
 
-def owned(version: str, manager: str) -> dict[str, Any]:
+def owned(version: str, manager: str, replicas: int = 2) -> dict[str, Any]:
     """Return the Deployment, as it is when this manager has set its replicas."""
     entry = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     meta = {"uid": "uid-gateway", "resourceVersion": version, "managedFields": [entry]}
-    return {"metadata": meta}
+    return {"metadata": meta, "spec": {"replicas": replicas}}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,14 @@ async def test_who_set_the_replicas_is_read_only_where_the_watch_has_not_told(
         found = await observe(status={"replicas": 3})
     assert found.target.manager == manager
     assert server.requests.count(f"GET {TARGETS}/gateway") - before == reads
+
+
+async def test_replicas_are_those_of_the_manager_who_set_them_also_while_they_change() -> None:
+    server = server_with(pod("a"))  # whose scale is that of version 7
+    server.replies[f"GET {TARGETS}/gateway"] = Reply(body=owned("8", "kubectl", replicas=5))
+    async with observing(server, figures) as observe:
+        found = (await observe(status={"replicas": 3})).target
+    assert (found.replicas, found.resource_version, found.manager) == (5, "8", "kubectl")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -233,35 +233,44 @@ class Observer:
         history: ImChatClusterStatus,
         outcomes: tuple[Outcome, ...],
     ) -> Target:
-        replicas = scale["spec"].get("replicas", 0)
+        as_read = Target(
+            kind=ref.kind,
+            name=ref.name,
+            replicas=scale["spec"].get("replicas", 0),
+            resource_version=scale["metadata"]["resourceVersion"],
+        )
         # A number that is as it was, though we have just changed it, was changed back.
         is_scaled = any(isinstance(o.action, Scale) and not o.refused for o in outcomes)
         is_at_stake = history.conflict is not None or is_scaled
-        is_foreign = history.replicas not in {None, replicas} or is_at_stake
-        return Target(
-            kind=ref.kind,
-            name=ref.name,
-            replicas=replicas,
-            resource_version=scale["metadata"]["resourceVersion"],
-            manager=await self._manager(ref, scale) if is_foreign else "",
-        )
+        is_foreign = history.replicas not in {None, as_read.replicas} or is_at_stake
+        return await self._owned(ref, as_read, scale["metadata"]["uid"]) if is_foreign else as_read
 
-    async def _manager(self, ref: TargetRef, scale: Json) -> str:
-        """Return who set the target's replicas last; empty if that can't be told."""
+    async def _owned(self, ref: TargetRef, target: Target, uid: str) -> Target:
+        """Return a target with the manager who set its replicas last; empty if that is unknown.
+
+        The scale does not tell. Where the target has changed since that was read, the number is
+        read anew too: one manager's number must not pass for another's.
+        """
         resource = await self._api.resource(ref.api_version, ref.kind)
         if resource is None:
-            return ""
-        meta = scale["metadata"]
-        seen = self._caches.target(resource, self._namespace, meta["uid"])
-        if seen is not None and seen.version == meta["resourceVersion"]:
-            return seen.manager
+            return target
+        seen = self._caches.target(resource, self._namespace, uid)
+        if seen is not None and seen.version == target.resource_version:
+            return replace(target, manager=seen.manager)
         try:
             found = await self._api.request("GET", resource.path(self._namespace, ref.name))
         except ApiError as error:
             if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
-                return ""
+                return target
             raise
-        return replicas_manager(found)
+        if not (manager := replicas_manager(found)):
+            return target
+        return replace(
+            target,
+            replicas=found["spec"]["replicas"],
+            resource_version=found["metadata"]["resourceVersion"],
+            manager=manager,
+        )
 
 
 def is_under_way(history: ImChatClusterStatus) -> bool:
