@@ -28,7 +28,7 @@ from pathlib import Path
 
 from faults.campaign import Campaign, is_unjudged
 from faults.gateways import Ailment
-from faults.plans import KILLS, LONG, OF_EVENTS, OF_READS, OF_WRITES, Fault, Kind, fault_of
+from faults.plans import KILLS, LONG, OF_ORDERS, OF_STORAGE, Fault, Kind, fault_of
 from faults.planted import BUGS, Bug, found_by, indexed, plan_of_words
 from faults.seeds import plan_of
 from faults.stage import Stage, staged
@@ -108,12 +108,12 @@ async def _kills(stage: Stage, options: argparse.Namespace) -> int:
 
 
 async def _matrix(stage: Stage, options: argparse.Namespace) -> int:
-    kinds = [k for k in (*OF_WRITES, *OF_READS, *OF_EVENTS) if options.long or k not in LONG]
+    left_out = {*KILLS, *OF_STORAGE} if options.long else {*KILLS, *OF_STORAGE, *LONG}
     plans = [
-        Plan(workload=w, faults=(Fault(kind=kind, at=_MIDDLE),))
+        Plan(workload=w, faults=(Fault(kind=kind, at=1 if kind in OF_ORDERS else _MIDDLE),))
         for w in map(_workload, options.workloads.split(","))
-        for kind in kinds
-        if kind not in KILLS
+        for kind in Kind
+        if kind not in left_out
     ]
     drained = [WORKLOADS[name] for name in ("heal", "scale-down")]
     plans += [

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from faults.gateway_wire import GatewayWire
 from faults.gateways import PORT, Ailment, Gateway
 from faults.history import POD, Ending, Json, Seen
 from faults.records import path
@@ -64,15 +65,18 @@ class Fleet:
         self._lost: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._nodes: dict[str, list[str]] = {}
+        self._wires: dict[str, GatewayWire] = {}
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self.users: dict[str, int] = {}
         self.endings: defaultdict[str, list[Ending]] = defaultdict(list)
 
-    def add_nodes(self, namespace: str, count: int, *, are_own: bool) -> None:
+    def add_nodes(self, namespace: str, count: int, wire: GatewayWire, *, are_own: bool) -> None:
         """Give the pods of a namespace nodes: of their own, or those that all others share.
 
-        To make nodes, and to renew their Leases, was a third of all writes.
+        To make nodes, and to renew their Leases, was a third of all writes. Their gateways are
+        asked over the wire.
         """
+        self._wires[namespace] = wire
         owner = namespace if are_own else _SHARED
         names = [f"{owner}-{n}" for n in range(count)]
         for name in names:
@@ -93,6 +97,7 @@ class Fleet:
         """Forget a namespace's pods and users, and the nodes that were its own."""
         self.users.pop(namespace, None)
         self._bound.pop(namespace, None)
+        self._wires.pop(namespace, None)
         for uid in [u for u, p in self._pods.items() if _namespace(p) == namespace]:
             await self._gone(uid)
         for name in self._nodes.pop(namespace, ()):
@@ -200,7 +205,8 @@ class Fleet:
             return
         if namespace not in self._nodes:
             return  # the trial is over
-        gateway = Gateway(self._addresses.take([PORT]), _capacity(body))
+        address = self._addresses.take([PORT])
+        gateway = Gateway(address, _capacity(body), self._wires[namespace])
         await gateway.start()
         bound = {**body, "spec": {**body["spec"], "nodeName": node}}
         self._pods[uid] = _Pod(body=bound, gateway=gateway, started_at=_text())

@@ -11,7 +11,11 @@ from typing import Any
 
 from aiohttp import web
 
+from faults.gateway_wire import GatewayWire
+
 PORT = 8080
+_ENDING_SECONDS = 0.01
+_FOR_EVER = 3600.0
 _METRICS = """\
 imchat_gateway_connections {connections}
 imchat_gateway_connections_max {capacity}
@@ -44,8 +48,9 @@ _OF_DRAINS = {
 class Gateway:
     """One gateway, from the start of its process to its end."""
 
-    def __init__(self, address: str, capacity: int) -> None:
+    def __init__(self, address: str, capacity: int, wire: GatewayWire) -> None:
         self.address = address
+        self._wire = wire
         self.capacity = capacity
         self.connections = 0.0
         self.accepted = 0
@@ -91,8 +96,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Begin to answer."""
-        # The operator's connections must not outlive a process that died.
-        runner = web.ServerRunner(web.Server(self._answered), shutdown_timeout=0)
+        # The operator's connections must not outlive a process that died; 0 would be for ever.
+        runner = web.ServerRunner(web.Server(self._answered), shutdown_timeout=_ENDING_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, self.address, PORT).start()
         self._runner = runner
@@ -123,6 +128,9 @@ class Gateway:
             self.connections = max(min(rest, self.connections), self.connections - gone)
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._wire.passed(request, self.address, self._answer)
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
         await self._hung()
         if request.path == "/metrics":
             return web.Response(text=self._metrics())
@@ -159,7 +167,7 @@ class Gateway:
     async def _hung(self) -> None:
         """Answer nobody while it hangs, which it does until its end."""
         if Ailment.HANG in self.ailments:
-            await asyncio.Event().wait()
+            await asyncio.sleep(_FOR_EVER)
 
     async def _died(self) -> None:
         await self.end()

@@ -1,7 +1,7 @@
 """What goes wrong in a trial, and when: `conflict@3` is a conflict at the third write.
 
-Writes (the Lease's aside), reads, watch events, and those of pods are counted apart, from the
-workload's first step on.
+Writes (the Lease's aside), reads, watch events, and those of pods are counted apart, and so are
+questions and orders to gateways, from the workload's first step on.
 """
 
 import re
@@ -16,6 +16,8 @@ class Channel(StrEnum):
     READ = "read"
     EVENT = "watch event"
     POD = "watch event of a pod"
+    FIGURES = "question to a gateway"
+    ORDER = "order to a gateway"
 
 
 class Kind(StrEnum):
@@ -85,6 +87,32 @@ class Kind(StrEnum):
     """The event comes after the next one of another object."""
     COMPACTED = "compacted"
     """The watch breaks off, and etcd forgets all revisions before it is taken up again."""
+    FIGURES_CUT = "figures-cut"
+    """For 2 s each connection breaks on which a gateway is asked for its figures."""
+    FIGURES_SILENT = "figures-silent"
+    """For 2 s nobody is answered who asks a gateway for its figures."""
+    FIGURES_BROKEN = "figures-broken"
+    """For 2 s gateways answer with 500."""
+    FIGURES_ABSENT = "figures-absent"
+    """For 2 s there are no figures in what gateways answer."""
+    FIGURES_NAN = "figures-nan"
+    """For 2 s each figure is NaN."""
+    FIGURES_STALE = "figures-stale"
+    """For 2 s gateways answer what they answered before."""
+    FIGURES_PARTIAL = "figures-partial"
+    """For 2 s all gateways but one are as in `figures-cut`."""
+    ORDER_CUT = "order-cut"
+    """The connection breaks before a gateway has the order, to drain or to end that."""
+    ORDER_LOST = "order-lost"
+    """The gateway does it, the connection breaks before its answer."""
+    ORDER_SILENT = "order-silent"
+    """The gateway does it, and never answers."""
+    ORDER_BROKEN = "order-broken"
+    """500."""
+    ORDER_UNAVAILABLE = "order-unavailable"
+    """503."""
+    ORDER_SLOW = "order-slow"
+    """The order comes 2 s late."""
 
 
 RESTARTS = (Kind.KILL_STALE, Kind.KILL_DISORDERED)
@@ -103,11 +131,37 @@ OF_EVENTS = (
 )
 # They are counted by the events of pods alone.
 OF_PODS = (Kind.PODS_GONE, Kind.PODS_GONE_HTTP, Kind.WATCH_MISSED)
+OF_FIGURES = (
+    Kind.FIGURES_CUT,
+    Kind.FIGURES_SILENT,
+    Kind.FIGURES_BROKEN,
+    Kind.FIGURES_ABSENT,
+    Kind.FIGURES_NAN,
+    Kind.FIGURES_STALE,
+    Kind.FIGURES_PARTIAL,
+)
+OF_ORDERS = (
+    Kind.ORDER_CUT,
+    Kind.ORDER_LOST,
+    Kind.ORDER_SILENT,
+    Kind.ORDER_BROKEN,
+    Kind.ORDER_UNAVAILABLE,
+    Kind.ORDER_SLOW,
+)
+OF_GATEWAYS = (*OF_FIGURES, *OF_ORDERS)
 # They take minutes by their nature.
 LONG = (Kind.AWAY_LONG, Kind.DOWN_LONG, Kind.SILENT)
 # It is for all trials of a control plane at a time, and a watch cache would answer in its place.
 OF_STORAGE = (Kind.COMPACTED,)
-OF_WRITES = tuple(k for k in Kind if k not in {*OF_READS, *OF_EVENTS, *OF_STORAGE})
+OF_WRITES = tuple(k for k in Kind if k not in {*OF_READS, *OF_EVENTS, *OF_STORAGE, *OF_GATEWAYS})
+_CHANNELS = {
+    **dict.fromkeys(OF_WRITES, Channel.WRITE),
+    **dict.fromkeys(OF_READS, Channel.READ),
+    **dict.fromkeys((*OF_EVENTS, *OF_STORAGE), Channel.EVENT),
+    **dict.fromkeys(OF_PODS, Channel.POD),
+    **dict.fromkeys(OF_FIGURES, Channel.FIGURES),
+    **dict.fromkeys(OF_ORDERS, Channel.ORDER),
+}
 
 _TEXT = re.compile(r"([a-z-]+)@([1-9][0-9]*)")
 
@@ -126,12 +180,7 @@ class Fault:
     @property
     def channel(self) -> Channel:
         """What is counted."""
-        if self.kind in OF_READS:
-            return Channel.READ
-        if self.kind in OF_PODS:
-            return Channel.POD
-        is_of_events = self.kind in {*OF_EVENTS, *OF_STORAGE}
-        return Channel.EVENT if is_of_events else Channel.WRITE
+        return _CHANNELS[self.kind]
 
 
 def fault_of(text: str) -> Fault:

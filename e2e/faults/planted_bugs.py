@@ -199,7 +199,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="gives nothing back to a gateway that stays",
-        file="core/planner.py",
+        file="core/readmission.py",
         old="        actions.extend(readmission(g, at_once=at_once))\n",
         new="        if not g.ready and g.accepting is not False:\n"
         "            actions.extend(readmission(g, at_once=at_once))\n",
@@ -207,7 +207,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="leaves the rank of a victim that stays",
-        file="core/planner.py",
+        file="core/readmission.py",
         old="        if g.deletion_cost == resizing.VICTIM_COST:\n",
         new="        if False:\n",
         plans=("window", "edit"),
@@ -307,21 +307,44 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="gives nothing back when its object is deleted",
-        file="core/planner.py",
-        old="        actions=_readmissions(snapshot, frozenset(), at_once=True),\n",
-        new="        actions=(),\n",
+        file="core/readmission.py",
+        old="            *readmissions(snapshot, frozenset(d.uid for d in untold), at_once=True),\n",
+        new="",
         plans=("delete",),
     ),
     Bug(
+        name="takes a gateway that does not tell for one that serves when its object is deleted",
+        file="core/readmission.py",
+        old="    if not isinstance(gateway.reading, Silent | Unreadable):\n",
+        new="    if True:\n",
+        plans=tuple(f"delete figures-broken@{at}" for at in (19, 20, 21, 22, 23, 24)),
+    ),
+    Bug(
+        name="takes a gateway that can't be read for empty",
+        file="shell/gateway.py",
+        old="""        return Unreadable(why=f"its metrics lack {error.args[0]}")
+""",
+        new="""        return Reported(connections=0, capacity=100, draining=True)
+""",
+        plans=tuple(f"by-hand figures-absent@{at}" for at in (20, 23, 26, 29)),
+    ),
+    Bug(
+        name="gives an order to drain once",
+        file="core/draining.py",
+        old="    return Step(drain=drain, actions=(*isolation(gateway), *_told(snapshot, gateway, pace)))\n",
+        new="    return Step(drain=drain, actions=isolation(gateway))\n",
+        plans=("by-hand order-broken@1", "scale-down order-cut@1"),
+    ),
+    Bug(
         name="gives back what it drains",
-        file="core/planner.py",
+        file="core/readmission.py",
         old="        if g.terminating or g.uid in drained or is_kept:\n",
         new="        if g.terminating or is_kept:\n",
         plans=("by-hand",),
     ),
     Bug(
         name="leaves an undone drain to its gateway",
-        file="core/stage.py",
+        file="core/readmission.py",
         old="    if isinstance(reading, Reported) and reading.draining:\n",
         new="    if False:\n",
         plans=("delete", "window"),

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ import aiohttp
 
 from faults.crew import Crew
 from faults.footprint import Footprint
+from faults.gateway_wire import GatewayWire
 from faults.gateways import Ailment
 from faults.history import CLUSTER, POD, Call, History, Json, Moments
 from faults.levers import Levers
@@ -103,6 +104,7 @@ async def played(stage: Stage, plan: Plan) -> Result:
         patience=stage.patience,
     )
     course = Course(plan.faults)
+    wire = GatewayWire(course)
 
     async def touch(target: str) -> None:
         note = {"metadata": {"annotations": {"faults/touched": uuid4().hex}}}
@@ -119,7 +121,7 @@ async def played(stage: Stage, plan: Plan) -> Result:
     )
     before = after = None
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_furnished(scene, plan.workload))
+        await stack.enter_async_context(_furnished(scene, plan.workload, wire))
         proxy = await stack.enter_async_context(Proxy.running(stage.upstream, course, levers))
         running = asyncio.create_task(crew.run(proxy))
         stack.push_async_callback(_ended, running)
@@ -133,7 +135,9 @@ async def played(stage: Stage, plan: Plan) -> Result:
             course.arm()
             if plan.gateways is not Ailment.NONE:
                 scene.strike(plan.gateways)
-            moments, stuck = await _to_its_end(scene, plan, proxy)
+            moments, stuck = await _to_its_end(
+                scene, plan, lambda: max(proxy.disturbed, wire.disturbed), proxy.calls
+            )
             after = await _in_use(crew)
         end = scene.end_state()
     crashes = [*crew.crashes, *_tracebacks(log)]
@@ -166,11 +170,11 @@ async def played(stage: Stage, plan: Plan) -> Result:
 
 
 @asynccontextmanager
-async def _furnished(scene: Scene, workload: Workload) -> AsyncIterator[None]:
+async def _furnished(scene: Scene, workload: Workload, wire: GatewayWire) -> AsyncIterator[None]:
     """Give a namespace its nodes, users and manifests; take it all away at the end."""
     api, namespace = scene.api, scene.namespace
     await _insisted(lambda: api.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
-    scene.fleet.add_nodes(namespace, _NODES, are_own=workload.has_own_nodes)
+    scene.fleet.add_nodes(namespace, _NODES, wire, are_own=workload.has_own_nodes)
     try:
         for body in workload.manifests:
             root = f"/apis/{body['apiVersion']}/namespaces/{namespace}"
@@ -217,7 +221,10 @@ def _is_served(scene: Scene, workload: Workload) -> bool:
     return is_whole and all(gates) and told and not scene.status.get("pendingEvents")
 
 
-async def _to_its_end(scene: Scene, plan: Plan, proxy: Proxy) -> tuple[Moments, str]:
+async def _to_its_end(
+    scene: Scene, plan: Plan, faulty: Callable[[], float], calls: Sequence[Call]
+) -> tuple[Moments, str]:
+    """Play the workload and wait until all is still; `faulty` is when a fault was last."""
     begun = time.monotonic()
     stuck = ""
     try:
@@ -231,10 +238,10 @@ async def _to_its_end(scene: Scene, plan: Plan, proxy: Proxy) -> tuple[Moments, 
     over = time.monotonic()
 
     def last() -> float:
-        return max((c.at for c in proxy.calls if not c.is_lease), default=begun)
+        return max((c.at for c in calls if not c.is_lease), default=begun)
 
     def disturbed() -> float:
-        return max(scene.stepped, proxy.disturbed)
+        return max(scene.stepped, faulty())
 
     while (now := time.monotonic()) < max(
         last(), disturbed(), over

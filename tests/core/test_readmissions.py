@@ -1,9 +1,12 @@
 """Who takes connections, and at which pace others are drained: what decide() adds to the stages."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from tests.core.fleet import (
+    NOON,
+    SILENT,
     at,
     drain,
     gateway,
@@ -24,12 +27,14 @@ from imchat_operator.core.decision import (
     Action,
     Adopt,
     CancelDrain,
+    Outcome,
     SetAccepting,
     SetDeletionCost,
     StartDrain,
 )
-from imchat_operator.core.planner import decide, released
-from imchat_operator.core.snapshot import Gateway
+from imchat_operator.core.planner import decide
+from imchat_operator.core.readmission import released
+from imchat_operator.core.snapshot import Gateway, Reading, Unreadable
 from imchat_operator.models import Phase, Purpose
 
 
@@ -121,6 +126,50 @@ def test_a_cluster_that_is_deleted_gives_back_what_it_drains() -> None:
     decision = released(snapshot(gateways=(busy, *BCD), history=history))
     assert decision.actions == (CANCEL, ACCEPT, UNRANK)
     assert decision.status == status(replicas=4, decision=decision.id)
+
+
+GARBLED = Unreadable(why="answered HTTP 500")
+UNANSWERED = Outcome(action=CANCEL, refused="no answer within 5s")
+
+
+@pytest.mark.parametrize(
+    ("reading", "outcomes", "since", "expected"),
+    [
+        pytest.param(SILENT, (), None, (CANCEL,), id="one that is silent is told all the same"),
+        pytest.param(GARBLED, (), None, (CANCEL,), id="so is one that can't be read"),
+        pytest.param(SILENT, (UNANSWERED,), at(-9), (CANCEL,), id="again, if it did not hear"),
+        pytest.param(SILENT, (Outcome(action=CANCEL),), at(-9), (ACCEPT,), id="not if it agreed"),
+        pytest.param(
+            SILENT,
+            (Outcome(action=CANCEL, refused="answered HTTP 404", is_final=True),),
+            at(-9),
+            (ACCEPT,),
+            id="nor if it has no drain",
+        ),
+        pytest.param(SILENT, (UNANSWERED,), at(-30), (ACCEPT,), id="nor if it hangs"),
+    ],
+)
+def test_a_cluster_that_is_deleted_waits_for_drains_that_it_can_not_see_the_end_of(
+    reading: Reading, outcomes: tuple[Outcome, ...], since: datetime | None, expected: object
+) -> None:
+    record = drain("a", Phase.DRAINING, silent_since=since)
+    decision = released(
+        snapshot(
+            gateways=(isolated("a", reading), *BCD),
+            outcomes=outcomes,
+            history=status(drains=(record,), resize=resize(4, 3)),
+        )
+    )
+    assert decision.actions == expected
+    kept = record.model_copy(update={"silent_since": since or NOON})
+    assert decision.status.drains == ((kept,) if expected == (CANCEL,) else ())
+
+
+def test_a_cluster_that_is_deleted_waits_for_no_gateway_that_is_gone_or_ends() -> None:
+    history = status(drains=(drain("a", Phase.DRAINING), drain("x", Phase.DRAINING)))
+    ends = gateway("a", SILENT, terminating=True)
+    decision = released(snapshot(gateways=(ends, *BCD), history=history))
+    assert (decision.actions, decision.status.drains) == ((), ())
 
 
 def test_a_cluster_that_is_deleted_gives_back_at_once_what_it_released() -> None:

@@ -31,11 +31,11 @@ from imchat_operator.core.decision import (
     Notice,
     Reason,
     Scale,
-    SetDeletionCost,
     decision_id,
 )
 from imchat_operator.core.load import highest, utilizations
 from imchat_operator.core.ownership import ownership
+from imchat_operator.core.readmission import DRAIN_CHECK, readmissions
 from imchat_operator.core.snapshot import (
     Gateway,
     Snapshot,
@@ -43,8 +43,8 @@ from imchat_operator.core.snapshot import (
     TargetClaimed,
     TargetMissing,
 )
-from imchat_operator.core.stage import Facts, Part, readmission
-from imchat_operator.core.status import named, recorded
+from imchat_operator.core.stage import Facts, Part
+from imchat_operator.core.status import recorded
 from imchat_operator.core.verdicts import fallback_notices, verdicts
 from imchat_operator.core.windows import maintenance
 from imchat_operator.models import (
@@ -58,8 +58,7 @@ from imchat_operator.models import (
 )
 from imchat_operator.units import duration_text
 
-# How often drains under way are looked at; and how soon after a window's boundary.
-_DRAIN_CHECK = timedelta(seconds=1)
+# How soon after a window's boundary it is looked at.
 _BOUNDARY_MARGIN = timedelta(milliseconds=50)
 
 
@@ -93,7 +92,7 @@ def _decided(snapshot: Snapshot, target: Target) -> Decision:
         *(a for step in steps for a in step.actions if _concerns(a, facts.drained)),
         *progress.actions,
         *(a for stage in stages for a in stage.actions),
-        *_readmissions(snapshot, facts.drained),
+        *readmissions(snapshot, facts.drained),
     )
     notices = (
         *(n for step in steps for n in step.notices),
@@ -184,21 +183,6 @@ def _concerns(action: Action, drained: frozenset[str]) -> bool:
     return isinstance(action, Scale) or action.uid in drained
 
 
-def _readmissions(
-    snapshot: Snapshot, drained: frozenset[str], *, at_once: bool = False
-) -> tuple[Action, ...]:
-    """Return what makes full members of all gateways that nobody drains: new ones, undone ones."""
-    actions: list[Action] = []
-    for g in sorted(snapshot.gateways, key=lambda g: g.name):
-        is_kept = g.quarantine is not None and bool(g.released)
-        if g.terminating or g.uid in drained or is_kept:
-            continue
-        actions.extend(readmission(g, at_once=at_once))
-        if g.deletion_cost == resizing.VICTIM_COST:
-            actions.append(SetDeletionCost(pod=g.name, uid=g.uid, cost=None))
-    return tuple(actions)
-
-
 def _interruptions(facts: Facts) -> tuple[Notice, ...]:
     snapshot = facts.snapshot
     gap = scaling.max_gap(snapshot.spec.metrics)
@@ -251,22 +235,10 @@ def _healing_status(
     }
 
 
-def released(snapshot: Snapshot) -> Decision:
-    """Undo every drain, for a cluster that is being deleted; no action means that it is done."""
-    id_ = decision_id(snapshot.cluster.uid, snapshot.now)
-    status = snapshot.history.model_copy(update={"drains": (), "resize": None})
-    return Decision(
-        id=id_,
-        actions=_readmissions(snapshot, frozenset(), at_once=True),
-        status=named(id_, snapshot.history, status),
-        next_check=_DRAIN_CHECK,
-    )
-
-
 def _next_check(facts: Facts) -> timedelta:
     wait = facts.snapshot.spec.metrics.interval
     if facts.moving or facts.patients or facts.storm is not None:
-        wait = min(wait, _DRAIN_CHECK)
+        wait = min(wait, DRAIN_CHECK)
     change = facts.maintenance.next_change
     for moment in (change, floors.next_event(facts.snapshot)):
         if moment is not None:

@@ -11,8 +11,9 @@ from math import ceil
 from imchat_operator.core.decision import Reason, StartDrain
 from imchat_operator.core.draining import Step, entered
 from imchat_operator.core.load import Unknown, donors, rotation
+from imchat_operator.core.readmission import readmission
 from imchat_operator.core.snapshot import Gateway, Reported, Snapshot
-from imchat_operator.core.stage import Facts, Part, isolation, new_drain, readmission
+from imchat_operator.core.stage import Facts, Part, isolation, new_drain
 from imchat_operator.models import (
     Drain,
     LastRebalance,

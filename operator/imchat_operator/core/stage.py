@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from imchat_operator.core.ailments import Treatment
 from imchat_operator.core.decision import (
     Action,
-    Adopt,
-    CancelDrain,
     Notice,
     Scale,
     SetAccepting,
@@ -16,7 +14,7 @@ from imchat_operator.core.healing import Health, Patient
 from imchat_operator.core.load import Load, rotation
 from imchat_operator.core.ownership import Ownership
 from imchat_operator.core.scaling import Floor, Size
-from imchat_operator.core.snapshot import Gateway, Reported, Snapshot, Target
+from imchat_operator.core.snapshot import Gateway, Snapshot, Target
 from imchat_operator.core.windows import Maintenance
 from imchat_operator.models import (
     Blindness,
@@ -116,24 +114,6 @@ def isolation(*gateways: Gateway) -> tuple[Action, ...]:
     return tuple(
         SetAccepting(pod=g.name, uid=g.uid, accepting=False) for g in gateways if g.accepting
     )
-
-
-def readmission(gateway: Gateway, *, at_once: bool = False) -> tuple[Action, ...]:
-    """Return what makes a full member of a gateway again, if it is none.
-
-    Args:
-        gateway: one that nobody drains.
-        at_once: whether a released one goes back to its ReplicaSet before it is ready. That has
-            one too many then, and takes the least ready away: better it is not this one.
-    """
-    reading, actions = gateway.reading, list[Action]()
-    if isinstance(reading, Reported) and reading.draining:
-        actions.append(CancelDrain(pod=gateway.name, uid=gateway.uid))
-    if gateway.accepting is False:
-        actions.append(SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=True))
-    if gateway.released and (gateway.ready or at_once):
-        actions.append(Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released))
-    return tuple(actions)
 
 
 def drain_text(snapshot: Snapshot, drain: Drain) -> str:

@@ -13,7 +13,8 @@ from imchat_operator.core.claims import Claim
 from imchat_operator.core.clock import rebased
 from imchat_operator.core.decision import Decision, Outcome
 from imchat_operator.core.inaction import invalid
-from imchat_operator.core.planner import decide, released
+from imchat_operator.core.planner import decide
+from imchat_operator.core.readmission import released
 from imchat_operator.core.snapshot import Cluster, Snapshot
 from imchat_operator.core.tally import tallies
 from imchat_operator.models import ImChatClusterStatus
@@ -28,6 +29,7 @@ from imchat_operator.shell.kube import FAILED, ApiError, FencedError, Json
 from imchat_operator.shell.leadership import Mandate
 from imchat_operator.shell.maintenance import Windows
 from imchat_operator.shell.observe import Clients, Observation, Observer
+from imchat_operator.shell.phase import in_phase
 from imchat_operator.shell.places import Places
 from imchat_operator.shell.resources import cluster_of, epoch_of, history_of, refusal
 from imchat_operator.shell.stored import StoredCluster
@@ -219,7 +221,8 @@ class ClusterLoop:
         with telemetry.stage("decide"):
             snapshot = self._reckoned(observation.snapshot)
             decision = released(snapshot) if is_leaving else decide(snapshot)
-        return observation, snapshot, decision
+            due = in_phase(decision.next_check, snapshot)
+        return observation, snapshot, replace(decision, next_check=due)
 
     def _reckoned(self, snapshot: Snapshot) -> Snapshot:
         """Take a step of the clock out of what is being waited for."""
