@@ -50,7 +50,8 @@ async def _pods(options: Options) -> AsyncIterator[list[Figure]]:
     async with stage(_folder()) as made:
         async for found in pods.watched(made, options.pods):
             yield found
-        yield await pods.unrelated(made, options.strangers)
+        async for found in pods.unrelated(made, options.strangers):
+            yield found
 
 
 async def _ills(options: Options) -> AsyncIterator[list[Figure]]:

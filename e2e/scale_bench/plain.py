@@ -13,7 +13,7 @@ from scale_bench.figures import Figure
 from scale_bench.stage import Stage, usage
 
 _HANDLERS: Final = Path(__file__).with_name("kopf_index.py")
-_LONGEST: Final = 120.0
+_LONGEST: Final = 400.0
 _SETTLING_SECONDS: Final = 20.0
 _TICK_SECONDS: Final = 0.1
 

@@ -32,20 +32,26 @@ async def watched(stage: Stage, sizes: list[int]) -> AsyncIterator[list[Figure]]
             await fleet.delete_clusters(stage.api)
 
 
-async def unrelated(stage: Stage, count: int) -> list[Figure]:
-    """What it needs with so many pods more, that belong to none of its fleets."""
+async def unrelated(stage: Stage, count: int) -> AsyncIterator[list[Figure]]:
+    """Yield what it needs after a restart, and then with so many pods more that are of no fleet.
+
+    The first life had no status to read, so that it is not what to compare with.
+    """
     wanted = fleet.names(_CLUSTERS)
     found = [pod async for pod in fleet.pods(stage.api)]
     each = len(found) // _CLUSTERS
+    yield await _beside(stage, wanted, each, 0)
 
     def creation(number: int) -> Callable[[], Awaitable[object]]:
         return lambda: stage.api.create(_PODS, _stranger(number))
 
     await fleet.together(creation(number) for number in range(count))
-    return [
-        Figure(name=f.name, size=count, values=f.values)
-        for f in await _lived(stage, wanted, each, "unrelated")
-    ]
+    yield await _beside(stage, wanted, each, count)
+
+
+async def _beside(stage: Stage, wanted: list[str], each: int, count: int) -> list[Figure]:
+    lived = await _lived(stage, wanted, each, "unrelated")
+    return [Figure(name=f.name, size=count, values=f.values) for f in lived]
 
 
 async def _lived(

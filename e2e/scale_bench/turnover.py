@@ -10,6 +10,8 @@ from scale_bench.figures import Figure, line, slope_error
 from scale_bench.stage import Stage, usage
 
 _PODS: Final = f"/api/v1/namespaces/{fleet.NAMESPACE}/pods"
+_LATENCY: Final = "imchat_operator_wake_latency_seconds"
+_DURATION: Final = "imchat_operator_pass_duration_seconds"
 _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PER_SECOND: Final = 200
 _EVENT_SECONDS: Final = 20
@@ -44,8 +46,10 @@ async def changed(
     after = await asyncio.to_thread(metrics)
     return {
         "pods-changes": _EVENT_SECONDS * _PER_SECOND / took,
-        "pods-change-to-pass": _bound(before, after, "imchat_operator_wake_latency_seconds", 99),
-        "pods-pass": _bound(before, after, "imchat_operator_pass_duration_seconds", 99),
+        "pods-change-to-pass-median": _bound(before, after, _LATENCY, 50),
+        "pods-change-to-pass": _bound(before, after, _LATENCY, 99),
+        "pods-pass-median": _bound(before, after, _DURATION, 50),
+        "pods-pass": _bound(before, after, _DURATION, 99),
     }
 
 
