@@ -23,6 +23,7 @@ from harness.waiting import wait_for
 
 _STOP_SECONDS = 15.0
 _START_SECONDS = 30.0
+_ENDS = {0, 3}  # told to; deposed
 
 
 class OperatorProcess:
@@ -169,21 +170,23 @@ class OperatorProcess:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it as Kubernetes does."""
-        self._end(signal.SIGTERM)
+        """End it as Kubernetes does; it has to end in order, or as one that leads no more."""
+        code = self._end(signal.SIGTERM)
+        assert code in _ENDS, f"the operator ended with {code}:\n{self.log()}"
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> int:
         if self._process is None:
-            return
+            return 0
         self._assert_lives(self._process)
         self._process.send_signal(number)
         try:
-            self._process.wait(_STOP_SECONDS)
+            code = self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise
         self._process = None
+        return code
 
     def _assert_lives(self, process: subprocess.Popen[bytes] | ForkedOperator) -> None:
         assert process.poll() is None, f"the operator ended:\n{self.log()}"

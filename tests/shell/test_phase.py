@@ -22,8 +22,8 @@ def seen(uid: str, seconds: float = 0, interval: str = "10s") -> Snapshot:
     )
 
 
-@pytest.mark.parametrize("seconds", [0.05, 1, 9.9])
-def test_what_is_due_before_the_interval_is_over_stays_as_it_is(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.05, 1, 9.9, 60])
+def test_what_is_due_at_another_time_than_the_next_sample_stays_as_it_is(seconds: float) -> None:
     wait = timedelta(seconds=seconds)
     assert in_phase(wait, seen("uid")) == wait
 

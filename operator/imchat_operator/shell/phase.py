@@ -12,11 +12,11 @@ def in_phase(wait: timedelta, snapshot: Snapshot) -> timedelta:
     """Return how long to wait for the next pass, at most `wait`.
 
     All loops begin together. If they went on so, they would ask all gateways in the same second of
-    each interval, and every pass then would wait for all others. What is due before the interval
-    is over stays as it is.
+    each interval, and every pass then would wait for all others. What is due at another time than
+    the next sample stays as it is.
     """
     interval = snapshot.spec.metrics.interval
-    if wait < interval:
+    if wait != interval:
         return wait
     moment = _EPOCH + interval * (crc32(snapshot.cluster.uid.encode()) / 2**32)
     return (moment - snapshot.now) % interval or interval
