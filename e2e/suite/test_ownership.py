@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from kubernetes.client import ApiException
 
 from harness import Namespace, OperatorProcess
 from harness.manifests import Manifest, autoscaler, gateways, steady
@@ -156,6 +157,26 @@ def test_of_two_that_name_one_workload_the_older_acts_until_it_is_gone(
     namespace.wait_until(lambda: namespace.replicas() == 3)
     _settled(namespace, **{"a-second": "FleetReady"})
     assert namespace.reasons().count("TargetClaimed") == 1
+
+
+def test_a_workload_is_not_left_in_the_middle_of_a_drain(namespace: Namespace) -> None:
+    slow = {"connectionsPerSecond": 1, "deregisterDelay": "1h", "deadline": "1h"}
+    namespace.apply(gateways(replicas=3), steady(draining=slow))
+    _settled(namespace, chat="FleetReady")
+    victim = min(namespace.pod_names())
+    asked = {"metadata": {"annotations": {"imchat.dev/drain": "true"}}}
+    namespace.patch(namespace.path("pods", victim), asked)
+    namespace.wait_until(lambda: namespace.status().get("drains"))
+    with pytest.raises(ApiException, match="targetRef can't change while gateways are being"):
+        namespace.change(targetRef={"kind": "Deployment", "name": "elsewhere"})
+    namespace.change(minReplicas=1)
+    namespace.patch(
+        namespace.path("pods", victim), {"metadata": {"annotations": {"imchat.dev/drain": None}}}
+    )
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+    namespace.wait_until(lambda: not namespace.status().get("drains"))
+    namespace.change(targetRef={"kind": "Deployment", "name": "elsewhere"})
+    _settled(namespace, chat="TargetNotFound")
 
 
 def test_one_that_turns_to_a_younger_ones_workload_takes_over_its_drain(

@@ -22,6 +22,7 @@ from imchat_operator.models import (
     MaintenanceWindowStatus,
     Model,
 )
+from imchat_operator.models.base import validations
 from imchat_operator.units import duration_text
 
 # What Kubernetes' structural schemas share with JSON Schema, and is taken over as it stands.
@@ -117,11 +118,22 @@ def _condition(kind: str, field: str) -> str:
 _AGE = _column("Age", ".metadata.creationTimestamp", "date")
 
 
+# Nobody would give back what is drained of a workload that is no longer looked at.
+_NO_DRAIN_IS_LEFT = {
+    "rule": "self.spec.targetRef == oldSelf.spec.targetRef || !has(self.status) || "
+    "!has(self.status.drains) || self.status.drains.all(d, d.phase == 'Quarantined')",
+    "message": "targetRef can't change while gateways are being drained (status.drains): try again "
+    "when that is over, or delete this object, which undoes it, and create it anew",
+    "fieldPath": ".spec.targetRef",
+}
+
+
 def _crd(
     names: tuple[str, str, str],
     spec: type[Model],
     status: type[Model],
     columns: list[dict[str, Any]],
+    *rules: dict[str, str],
 ) -> dict[str, Any]:
     kind, plural, short = names
     version = {
@@ -135,6 +147,7 @@ def _crd(
                 "type": "object",
                 "description": spec.__doc__,
                 "required": ["spec"],
+                **(validations(*rules) if rules else {}),
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},
@@ -184,6 +197,7 @@ def definitions() -> dict[str, dict[str, Any]]:
                 _column("Waiting-for", _condition("Scaling", "message"), "string", 1),
                 _AGE,
             ],
+            _NO_DRAIN_IS_LEFT,
         ),
         "maintenancewindows.yaml": _crd(
             ("MaintenanceWindow", "maintenancewindows", "mwin"),
