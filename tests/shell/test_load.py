@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,8 +22,8 @@ from imchat_operator.shell.load import LoadSource, Sample
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.signals import Asked
 
-_LONG = timedelta(hours=1)
-_NOW = timedelta()
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEXT = datetime.max.replace(tzinfo=UTC)
 CPU = {"type": "CPU", "query": "max by (pod) (busy)"}
 DISK = {"type": "Disk", "query": "disk_bytes", "capacity": "10"}
 CONNECTIONS = {"type": "Connections"}
@@ -100,29 +100,29 @@ def plain(sample: Sample) -> dict[str, tuple[int, int] | str]:
 
 async def test_a_sample_has_what_every_gateway_says() -> None:
     async with sampled(Fleet(), "uid-a", "uid-b") as (source, where):
-        sample = await source.sample(PODS, where, AB, _LONG)
+        sample = await source.sample(PODS, where, AB, _EVER)
         assert plain(sample) == {"uid-a": (300, 1000), "uid-b": (300, 1000)}
         assert sample.ready == AB
         assert sample.reading("uid-new") == NotAsked()
 
 
 @pytest.mark.parametrize(
-    ("longest", "first", "then", "asked_again"),
+    ("since", "first", "then", "asked_again"),
     [
-        pytest.param(_LONG, AB, AB, set(), id="a young sample is used again"),
-        pytest.param(_NOW, AB, AB, {"uid-a", "uid-b"}, id="an old one is not"),
-        pytest.param(_LONG, AB - {"uid-b"}, AB, {"uid-b"}, id="nor of one that was not ready yet"),
-        pytest.param(_LONG, AB, AB - {"uid-b"}, set(), id="one that is no longer ready is covered"),
+        pytest.param(_EVER, AB, AB, set(), id="a young sample is used again"),
+        pytest.param(_NEXT, AB, AB, {"uid-a", "uid-b"}, id="an old one is not"),
+        pytest.param(_EVER, AB - {"uid-b"}, AB, {"uid-b"}, id="nor of one that was not ready yet"),
+        pytest.param(_EVER, AB, AB - {"uid-b"}, set(), id="one that is no longer ready is covered"),
     ],
 )
 async def test_gateways_are_asked_again_only_when_that_tells_more(
-    longest: timedelta, first: frozenset[str], then: frozenset[str], asked_again: set[str]
+    since: datetime, first: frozenset[str], then: frozenset[str], asked_again: set[str]
 ) -> None:
     fleet = Fleet()
     async with sampled(fleet, "uid-a", "uid-b") as (source, where):
-        before = await source.sample(PODS, where, first, _LONG)
+        before = await source.sample(PODS, where, first, _EVER)
         fleet.asked.clear()
-        after = await source.sample(PODS, where, then, longest)
+        after = await source.sample(PODS, where, then, since)
         assert set(fleet.asked) == asked_again
         assert (after is before) == (not asked_again)
 
@@ -131,20 +131,20 @@ async def test_a_new_gateway_is_asked_alone_and_a_gone_one_changes_nothing() -> 
     fleet = Fleet()
     async with sampled(fleet, "uid-a", "uid-b") as (source, where):
         only_a = {"uid-a": where["uid-a"]}
-        first = await source.sample(PODS, only_a, frozenset(), _LONG)
+        first = await source.sample(PODS, only_a, frozenset(), _EVER)
         fleet.figures = fleet.figures.replace("300", "700")
-        grown = await source.sample(PODS, where, frozenset(), _LONG)
+        grown = await source.sample(PODS, where, frozenset(), _EVER)
         assert fleet.asked == ["uid-a", "uid-b"]
         assert plain(grown) == {"uid-a": (300, 1000), "uid-b": (700, 1000)}
         assert first.at == grown.at == grown.times["uid-a"] < grown.times["uid-b"]
-        assert await source.sample(PODS, only_a, frozenset(), _LONG) is grown
+        assert await source.sample(PODS, only_a, frozenset(), _EVER) is grown
 
 
 async def test_what_is_gone_by_the_time_that_another_comes_is_no_part_of_the_sample() -> None:
     async with sampled(Fleet(), "uid-a", "uid-b") as (source, where):
         only_a, only_b = ({uid: where[uid]} for uid in ("uid-a", "uid-b"))
-        await source.sample(PODS, only_a, frozenset({"uid-a"}), _LONG)
-        later = await source.sample(PODS, only_b, frozenset({"uid-b"}), _LONG)
+        await source.sample(PODS, only_a, frozenset({"uid-a"}), _EVER)
+        later = await source.sample(PODS, only_b, frozenset({"uid-b"}), _EVER)
         assert (*later.readings, *later.values, *later.times, *later.ready) == ("uid-b",) * 4
 
 
@@ -160,7 +160,7 @@ async def test_all_gateways_are_asked_before_any_has_answered() -> None:
     fleet = Fleet(before=for_all)
     async with sampled(fleet, *uids) as (source, where):
         question = asked("Pods", CONNECTIONS, timeout="60s")
-        sample = await source.sample(question, where, frozenset(), _LONG)
+        sample = await source.sample(question, where, frozenset(), _EVER)
         all_asked.set()
     assert plain(sample) == dict.fromkeys(uids, (300, 1000))
 
@@ -176,7 +176,7 @@ async def test_more_hung_gateways_than_are_asked_at_once_do_not_make_the_others_
     fleet = Fleet(before=unless_hung)
     async with sampled(fleet, *hung, "uid-a", "uid-b") as (source, where):
         sample = await source.sample(
-            asked("Pods", CONNECTIONS, timeout="1s"), where, frozenset(), _LONG
+            asked("Pods", CONNECTIONS, timeout="1s"), where, frozenset(), _EVER
         )
         released.set()
     silent = dict.fromkeys(hung, "no answer within 1s")
@@ -190,7 +190,7 @@ async def test_accept_rate_and_answer_time_are_those_of_a_gateway() -> None:
         readings, times = [], []
         for accepted in ("100", "150", "20", "30", "+Inf", "NaN"):
             fleet.figures = f"{figures}imchat_gateway_connections_accepted_total {accepted}\n"
-            sample = await source.sample(PODS, where, frozenset(), _NOW)
+            sample = await source.sample(PODS, where, frozenset(), _NEXT)
             readings.append(sample.reading("uid-a"))
             times.append(sample.at)
     rates = [r.accept_rate if isinstance(r, Reported) else -1 for r in readings]
@@ -209,7 +209,7 @@ async def test_accept_rate_and_answer_time_are_those_of_a_gateway() -> None:
 async def test_a_gateway_without_that_counter_has_no_accept_rate() -> None:
     async with sampled(Fleet(), "uid-a") as (source, where):
         for _ in range(2):
-            reading = (await source.sample(PODS, where, frozenset(), _NOW)).reading("uid-a")
+            reading = (await source.sample(PODS, where, frozenset(), _NEXT)).reading("uid-a")
     assert isinstance(reading, Reported)
     assert reading.accept_rate is None
 
@@ -219,7 +219,7 @@ async def test_what_a_silent_gateway_held_is_remembered_until_it_is_gone() -> No
     seen: list[Any] = []
     async with sampled(Fleet(), "uid-a") as (source, where):
         for addresses in (nobody, where, nobody, nobody, {}, nobody):
-            sample = await source.sample(PODS, addresses, frozenset(), _NOW)
+            sample = await source.sample(PODS, addresses, frozenset(), _NEXT)
             reading = sample.reading("uid-a")
             seen.append(reading.last_connections if isinstance(reading, Silent) else reading)
     assert seen[0] is None
@@ -234,9 +234,9 @@ def query(interval: str) -> Asked:
 async def test_prometheus_is_asked_once_an_interval_however_often_the_gateways_are() -> None:
     fleet = Fleet()
     async with sampled(fleet, "uid-a") as (source, where):
-        first = await source.sample(query("1h"), where, frozenset(), _NOW)
+        first = await source.sample(query("1h"), where, frozenset(), _NEXT)
         measured = await source.measured(query("1h"), 1, first)
-        second = await source.sample(query("1h"), where, frozenset(), _NOW)
+        second = await source.sample(query("1h"), where, frozenset(), _NEXT)
         assert await source.measured(query("1h"), 1, second) is measured
         assert fleet.asked.count("query") == 1
         assert await source.measured(query("1h"), 2, second) is not measured
@@ -246,7 +246,7 @@ async def test_prometheus_is_asked_once_an_interval_however_often_the_gateways_a
 async def test_prometheus_is_asked_again_after_the_interval() -> None:
     fleet = Fleet()
     async with sampled(fleet, "uid-a") as (source, where), asyncio.timeout(30):
-        sample = await source.sample(query("1ms"), where, frozenset(), _NOW)
+        sample = await source.sample(query("1ms"), where, frozenset(), _NEXT)
         first = await source.measured(query("1ms"), 1, sample)
         while (again := await source.measured(query("1ms"), 1, sample)) is first:
             pass  # for a millisecond
@@ -259,10 +259,10 @@ async def test_own_metrics_are_measured_once_for_each_sample() -> None:
     fleet = Fleet()
     fleet.figures += "disk_bytes 7\n"
     async with sampled(fleet, "uid-a") as (source, where):
-        first = await source.sample(question, where, frozenset(), _NOW)
+        first = await source.sample(question, where, frozenset(), _NEXT)
         measured = await source.measured(question, 1, first)
         assert await source.measured(question, 1, first) is measured
-        second = await source.sample(question, where, frozenset(), _NOW)
+        second = await source.sample(question, where, frozenset(), _NEXT)
         assert (await source.measured(question, 1, second)).at == second.at != measured.at
     (disk,) = measured.found
     assert isinstance(disk, Measured)
@@ -276,9 +276,9 @@ async def test_own_metrics_of_a_gateway_that_came_later_count_at_once() -> None:
     fleet = Fleet()
     fleet.figures += "disk_bytes 7\n"
     async with sampled(fleet, "uid-a", "uid-b") as (source, where):
-        first = await source.sample(question, {"uid-a": where["uid-a"]}, frozenset(), _LONG)
+        first = await source.sample(question, {"uid-a": where["uid-a"]}, frozenset(), _EVER)
         await source.measured(question, 1, first)
-        grown = await source.sample(question, where, frozenset(), _LONG)
+        grown = await source.sample(question, where, frozenset(), _EVER)
         (disk,) = (await source.measured(question, 1, grown)).found
     assert isinstance(disk, Measured)
     assert [(f.uid, f.at) for f in disk.figures] == [*grown.times.items()]

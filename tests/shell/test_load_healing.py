@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,7 +39,9 @@ class Source:
             spec=spec(healing={"zombie": zombie}), namespace="chat", selector="app=gateway", pods=()
         )
         addresses = {} if address is None else {"uid-a": address}
-        sample = await self.load.sample(asked, addresses, frozenset(), timedelta())
+        sample = await self.load.sample(
+            asked, addresses, frozenset(), datetime.max.replace(tzinfo=UTC)
+        )
         return sample.reading("uid-a")
 
     async def said(self, seconds: float, content: str, **zombie: str) -> Reading:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from ipaddress import ip_network
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +26,8 @@ from imchat_operator.core.snapshot import (
 from imchat_operator.models import ImChatClusterStatus, Storm, Suspect
 from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.observe import Clients, Observer, is_watched_closely
+from imchat_operator.shell.observe import LEEWAY, Clients, Observer, is_watched_closely
+from imchat_operator.shell.phase import since_moment
 from imchat_operator.shell.prometheus import Prometheus
 
 PODS = "/api/v1/namespaces/chat/pods"
@@ -192,6 +195,21 @@ async def test_a_gateway_has_its_newest_version_unless_more_has_changed_since() 
         after = versions((await observe()).gateways)
     assert before == {"a": ("6", ()), "b": ("5", ())}
     assert after == {"a": ("6", ()), "b": ("7", ("example.dev/keep",))}
+
+
+async def test_gateways_are_asked_once_after_each_of_the_clusters_moments() -> None:
+    interval = timedelta(milliseconds=500)
+    async with observing(server_with(pod("a")), figures) as observe:
+        samples = [await observe(metrics={"interval": "500ms"})]
+        while len({s.sampled_at for s in samples}) < 4:
+            samples.append(await observe(metrics={"interval": "500ms"}))
+    times = sorted({s.sampled_at for s in samples})
+    uid = samples[0].cluster.uid
+    # A sample that was just in time is of the moment that came next.
+    moments = [t + LEEWAY - since_moment(uid, interval, t + LEEWAY) for t in times]
+    apart = [round((b - a) / interval, 3) for a, b in pairwise(moments)]
+    assert apart == [1, 1, 1]
+    assert len(samples) > len(times)
 
 
 async def test_without_a_target_nobody_is_asked() -> None:

@@ -111,9 +111,9 @@ class LoadSource:
         asked: Asked,
         addresses: Mapping[str, Address],
         ready: frozenset[str],
-        longest: timedelta,
+        since: datetime,
     ) -> Sample:
-        """Return readings of all gateways that are not older than `longest`.
+        """Return readings of all gateways, taken then or later.
 
         A gateway that came up, or became ready, after the latest sample is asked (again): what it
         said while it was starting tells nothing about the fleet. The others are not, or a fleet
@@ -123,11 +123,11 @@ class LoadSource:
             asked: what to read, and how long to wait for it.
             addresses: where the gateways answer, by pod uid.
             ready: uids of the gateways that are ready.
-            longest: the age from which on a sample is taken again.
+            since: from when on a sample need not be taken again.
         """
         now, latest = self._now(), self._latest
         # After a clock was set back, a sample of the future is not reused until then.
-        is_recent = latest is not None and timedelta() <= now - latest.at < longest
+        is_recent = latest is not None and since <= latest.at <= now
         if latest is None or not is_recent:
             self._latest = await self._asked(asked, addresses, ready, now)
         elif new := {u: a for u, a in addresses.items() if not latest.covers(u, ready)}:

@@ -34,13 +34,17 @@ from imchat_operator.shell.objects import (
     pod,
     replicas_manager,
 )
+from imchat_operator.shell.phase import since_moment
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.reflector import Reflector
 from imchat_operator.shell.resources import cluster_of, history_of
 from imchat_operator.shell.signals import Asked
 
-# Drains and ill gateways are looked at this often, however long the metrics interval is.
-_CLOSE_WATCH = timedelta(seconds=1)
+# Drains and ill gateways are looked at this often, however long the metrics interval is: nearly so,
+# as a pass that is due may come a little early.
+_CLOSE_WATCH = timedelta(seconds=0.9)
+# A sample that was taken just before a cluster's moment is of that moment.
+LEEWAY = timedelta(seconds=0.02)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,10 @@ class Observer:
             p.uid: address_of(p, spec.gateway_port, self._networks) for p in pods if p.answers
         }
         asked = Asked(spec=spec, namespace=self._namespace, selector=selector, pods=pods)
-        sample, dependencies = await self._sampled(asked, history, addresses)
+        longest = since_moment(body["metadata"]["uid"], spec.metrics.interval, datetime.now(UTC))
+        if is_watched_closely(history):
+            longest = min(longest, _CLOSE_WATCH)
+        sample, dependencies = await self._sampled(asked, addresses, longest + LEEWAY)
         measured = await self._source.measured(asked, body["metadata"]["generation"], sample)
         nodes = await self._nodes.of(pods, sample)
         target = await self._target(found, spec.target_ref, history, outcomes)
@@ -213,16 +220,12 @@ class Observer:
         return now if now == seen and now is not None else seen
 
     async def _sampled(
-        self, asked: Asked, history: ImChatClusterStatus, addresses: dict[str, Address]
+        self, asked: Asked, addresses: dict[str, Address], longest: timedelta
     ) -> tuple[Sample, tuple[DependencyState, ...]]:
-        longest = asked.metrics.interval
-        if is_watched_closely(history):
-            longest = min(longest, _CLOSE_WATCH)
-        # A pass that is due when the interval ends comes a little early or late.
-        longest -= longest / 10
         ready = frozenset(p.uid for p in asked.pods if p.ready and p.uid in addresses)
+        since = datetime.now(UTC) - longest
         return await asyncio.gather(
-            self._source.sample(asked, addresses, ready, longest),
+            self._source.sample(asked, addresses, ready, since),
             self._dependencies.states(asked.spec.dependencies, longest),
         )
 

@@ -1,22 +1,21 @@
-"""When in its interval a cluster is sampled: each at at its own moment, as Prometheus' targets."""
+"""When in its interval a cluster is sampled: each at its own moment, as Prometheus' targets are.
+
+All loops begin together. If they went on so, they would ask all gateways in the same second of each
+interval, and every pass then would wait for all others.
+"""
 
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
-from imchat_operator.core.snapshot import Snapshot
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def in_phase(wait: timedelta, snapshot: Snapshot) -> timedelta:
-    """Return how long to wait for the next pass, at most `wait`.
+def since_moment(uid: str, interval: timedelta, now: datetime) -> timedelta:
+    """Return how long ago the moment of the cluster with a uid was: less than an interval."""
+    moment = _EPOCH + interval * (crc32(uid.encode()) / 2**32)
+    return (now - moment) % interval
 
-    All loops begin together. If they went on so, they would ask all gateways in the same second of
-    each interval, and every pass then would wait for all others. What is due at another time than
-    the next sample stays as it is.
-    """
-    interval = snapshot.spec.metrics.interval
-    if wait != interval:
-        return wait
-    moment = _EPOCH + interval * (crc32(snapshot.cluster.uid.encode()) / 2**32)
-    return (moment - snapshot.now) % interval or interval
+
+def in_phase(wait: timedelta, uid: str, interval: timedelta, now: datetime) -> timedelta:
+    """Return how long to wait for the next pass: of a whole interval only until the next moment."""
+    return interval - since_moment(uid, interval, now) if wait == interval else wait

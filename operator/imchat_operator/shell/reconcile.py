@@ -221,7 +221,8 @@ class ClusterLoop:
         with telemetry.stage("decide"):
             snapshot = self._reckoned(observation.snapshot)
             decision = released(snapshot) if is_leaving else decide(snapshot)
-            due = in_phase(decision.next_check, snapshot)
+            interval = snapshot.spec.metrics.interval
+            due = in_phase(decision.next_check, snapshot.cluster.uid, interval, snapshot.now)
         return observation, snapshot, replace(decision, next_check=due)
 
     def _reckoned(self, snapshot: Snapshot) -> Snapshot:
