@@ -116,8 +116,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="keeps what a relist does not have",
         file="shell/reflector.py",
-        old='        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
-        new='        self.items |= {o["metadata"]["uid"]: self._project(o) for o in listed}\n',
+        old='        found, version = dict[str, T](), ""\n',
+        new='        found, version = {**self.items}, ""\n',
         plans=("heal watch-missed@4", "heal watch-missed@3", "heal watch-missed@5"),
     ),
     Bug(

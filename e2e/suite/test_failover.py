@@ -242,4 +242,3 @@ def test_only_the_leader_shows_a_fleet_and_the_next_one_does_after_it(
     pair.replicas[leader].stop()
     namespace.wait_until(lambda: "imchat_operator_gateways_ready" in shown(other), seconds=60)
     assert pair.replicas[other].metrics()["imchat_operator_leading"] == 1
-    pair.replicas[leader].start()

@@ -183,16 +183,21 @@ class Api:
             raise FencedError("this replica does not lead any more; nothing is written")
 
     async def items(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
-        """List a collection page by page; return its objects and the list's resourceVersion."""
-        found: list[Json] = []
-        token = ""
-        while True:
+        """List a collection; return its objects and the list's resourceVersion."""
+        found, version = list[Json](), ""
+        async for page in self.pages(path, query):
+            found.extend(page["items"])
+            version = page["metadata"]["resourceVersion"]
+        return found, version
+
+    async def pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Json]:
+        """Yield a collection page by page, for who does not want to hold all of it at a time."""
+        token: str | None = ""
+        while token is not None:
             page = {**query, "limit": _PAGE, **({"continue": token} if token else {})}
             answer = await self.request("GET", path, query=page)
-            found.extend(answer["items"])
-            token = answer["metadata"].get("continue", "")
-            if not token:
-                return found, answer["metadata"]["resourceVersion"]
+            token = answer["metadata"].get("continue") or None
+            yield answer
 
     async def watch(
         self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout

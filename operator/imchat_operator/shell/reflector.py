@@ -63,10 +63,10 @@ class Reflector(Generic[T]):
             ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
         """
         before = self.items
-        listed, version = await self._api.items(self._path, self._query)
+        listed, version = await self._projected()
         if int(version) <= self._version:
             return False  # the watch was faster
-        self._taken(listed, version)
+        self.items, self._version = listed, int(version)
         return self.items != before
 
     async def run(self) -> None:
@@ -90,18 +90,22 @@ class Reflector(Generic[T]):
                 await asyncio.sleep(pause)
 
     async def _listed(self) -> str:
-        listed, version = await self._api.items(self._path, self._query)
+        listed, version = await self._projected()
         before = self.items
-        self._taken(listed, version)
+        self.items, self._version = listed, int(version)
         # Nobody has judged by a cache that was not complete: there is nothing to judge anew.
         if self.synced.is_set() and self.items != before:
             self._on_change()
         self.synced.set()
         return version
 
-    def _taken(self, listed: list[Json], version: str) -> None:
-        self.items = {o["metadata"]["uid"]: self._project(o) for o in listed}
-        self._version = int(version)
+    async def _projected(self) -> tuple[dict[str, T], str]:
+        """List all, a page at a time: of whole objects next to nothing is kept."""
+        found, version = dict[str, T](), ""
+        async for page in self._api.pages(self._path, self._query):
+            found.update({o["metadata"]["uid"]: self._project(o) for o in page["items"]})
+            version = page["metadata"]["resourceVersion"]
+        return found, version
 
     async def _watched(self, version: str) -> str:
         query = {
