@@ -14,10 +14,10 @@ pytestmark = pytest.mark.usefixtures("operator")
 _STORY = (
     r"ScalingUp .*2 → 4 gateways: above 70% for 3s \(now 90%, connections\); 180 connections ",
     r"at 100 a gateway need 4 to stay at 80% with 1 lost",
-    r"ScalingDown .*4 → 2 gateways: below 30% for 3s \(now 15%, connections\).*draining ",
+    r"ScalingDown .*4 → [23] gateways: below 30% for 3s \(now 15%, connections\).*draining ",
     r"GatewayDraining .* closes \d+ connections, \d+ a second",
     r"GatewayDrained .* closed all its connections in [\d.]+s, none was cut",
-    r"ScaledDown .*4 → 2 gateways: .* drained and removed",
+    r"ScaledDown .*[34] → 2 gateways: .* drained and removed",
 )
 
 
@@ -33,9 +33,10 @@ def test_a_fleet_grows_under_load_and_shrinks_after_it_without_cutting_a_connect
             namespace.wait_until(lambda: namespace.replicas() == 4)
             namespace.wait_until(lambda: len(namespace.ready_pods()) == 4)
             surge = many.leave()
-        namespace.wait_until(lambda: namespace.note("ScaledDown"), seconds=60)
-        namespace.wait_until(lambda: len(namespace.ready_pods()) == namespace.replicas())
+        # By way of 3, if a sample fell between those who left: no smaller than what they needed.
+        namespace.wait_until(lambda: "→ 2 gateways" in namespace.note("ScaledDown"), seconds=60)
         assert namespace.replicas() == 2
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 2)
         few.wait_for_connected(60)
         report = few.leave()
     assert surge["dropped"] == report["dropped"] == 0
