@@ -326,7 +326,7 @@ BUGS: tuple[Bug, ...] = (
 """,
         new="""        return Reported(connections=0, capacity=100, draining=True)
 """,
-        plans=tuple(f"by-hand figures-absent@{at}" for at in (20, 23, 26, 29)),
+        plans=tuple(f"edit figures-absent@{at}" for at in (30, 36, 42, 48, 54)),
     ),
     Bug(
         name="gives an order to drain once",
