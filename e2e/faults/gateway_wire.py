@@ -12,13 +12,12 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from faults.plans import OF_ORDERS, Channel, Course, Kind
-from faults.wire import cut
+from faults.wire import cut, nothing
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 _FIGURES_SECONDS = 2.0
 _SLOW_SECONDS = 2.0
-_FOR_EVER = 3600.0
 _VALUE = re.compile(r" \S+$", re.MULTILINE)
 
 
@@ -65,7 +64,7 @@ async def _mistold(fault: Kind, request: web.BaseRequest, last: str) -> web.Stre
     """Answer in a gateway's place, or not at all; `last` is what it answered before."""
     match fault:
         case Kind.FIGURES_SILENT:
-            await asyncio.sleep(_FOR_EVER)
+            await nothing()
         case Kind.FIGURES_BROKEN:
             return web.Response(status=500)
         case Kind.FIGURES_ABSENT:
@@ -92,5 +91,5 @@ async def _disobeyed(fault: Kind, request: web.BaseRequest, answer: Answer) -> w
             return await answer(request)
     await answer(request)
     if fault is Kind.ORDER_SILENT:
-        await asyncio.sleep(_FOR_EVER)
+        await nothing()
     return cut(request)

@@ -12,10 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from faults.gateway_wire import GatewayWire
+from faults.wire import nothing
 
 PORT = 8080
 _ENDING_SECONDS = 0.01
-_FOR_EVER = 3600.0
 _METRICS = """\
 imchat_gateway_connections {connections}
 imchat_gateway_connections_max {capacity}
@@ -167,7 +167,7 @@ class Gateway:
     async def _hung(self) -> None:
         """Answer nobody while it hangs, which it does until its end."""
         if Ailment.HANG in self.ailments:
-            await asyncio.sleep(_FOR_EVER)
+            await nothing()
 
     async def _died(self) -> None:
         await self.end()

@@ -18,7 +18,7 @@ from faults.levers import Levers, Upstream
 from faults.plans import KILLS, RESTARTS, Channel, Course, Kind
 from faults.refusals import refusal
 from faults.streams import GONE, Stream
-from faults.wire import cut, lines, one, parsed
+from faults.wire import cut, lines, nothing, one, parsed
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _SLOW_SECONDS = 3.0
@@ -162,7 +162,7 @@ class Proxy:
                 return cut(request)
             case Kind.SILENT:
                 await self._committed(request, body)
-                await asyncio.sleep(3600)
+                await nothing()
             case Kind.SLOW:
                 await asyncio.sleep(_SLOW_SECONDS)
             case Kind.AWAY | Kind.AWAY_LONG | Kind.DOWN | Kind.DOWN_LONG:

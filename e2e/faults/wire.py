@@ -1,4 +1,4 @@
-"""What goes over a proxy's connections: the lines of a watch, JSON, and its end."""
+"""What goes over a proxy's connections: the lines of a watch, JSON, its end, or nothing."""
 
 import asyncio
 import json
@@ -9,6 +9,8 @@ from aiohttp import web
 
 from faults.history import Json
 from faults.streams import Stream
+
+_FOR_EVER = 3600.0
 
 
 async def lines(source: aiohttp.ClientResponse, stream: Stream) -> AsyncIterator[bytes]:
@@ -29,6 +31,14 @@ async def lines(source: aiohttp.ClientResponse, stream: Stream) -> AsyncIterator
 async def one(content: bytes) -> AsyncIterator[bytes]:
     """Yield this alone."""
     yield content
+
+
+async def nothing() -> None:
+    """Answer nobody, until the one who serves is ended.
+
+    An event that nobody else holds would be collected as garbage, with those who wait for it.
+    """
+    await asyncio.sleep(_FOR_EVER)
 
 
 def cut(request: web.BaseRequest) -> web.StreamResponse:
