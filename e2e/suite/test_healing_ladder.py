@@ -53,18 +53,49 @@ def test_two_budgets_on_one_pod_are_named_and_not_asked_again(namespace: Namespa
 def test_a_gateway_that_is_well_is_not_deleted_past_a_budget(namespace: Namespace) -> None:
     names = _begun(namespace)
     asked = min(names)
-    namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
-    namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
-    note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)
-    assert note.startswith(f"{asked} (DrainRequested: annotation imchat.dev/drain is true): tried")
-    assert "2 PodDisruptionBudgets select it" in note
-    assert asked in namespace.pod_names()
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
+        users.wait_for_connected(90)
+        namespace.wait_until(
+            lambda: namespace.condition("MetricsAvailable").get("status") == "True"
+        )
+        namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain-")
+        cause = "DrainRequested: annotation imchat.dev/drain is true"
+        assert note.startswith(f"{asked} ({cause}): tried")
+        assert "2 PodDisruptionBudgets select it" in note
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+        users.wait_for_connected(90)
+        assert users.leave()["dropped"] == 0
+    assert namespace.pod_names() == names
     assert "GatewayDeleted" not in namespace.reasons()
-    namespace.wait_until(
-        lambda: namespace.condition("RemediationBlocked")["reason"] == "BackingOff"
-    )
-    namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain-")
-    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+
+
+def test_a_gateway_that_may_not_go_stays_out_once_another_has_its_place(
+    namespace: Namespace,
+) -> None:
+    """Back among them it would be one too many, and its ReplicaSet cut somebody off."""
+    names = _begun(namespace, minReplicas=3)
+    asked = min(names)
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
+        users.wait_for_connected(90)
+        namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"), seconds=60)
+        assert "2 PodDisruptionBudgets select it" in note
+        ill = min(names - {asked})
+        namespace.fault(ill, "unready")
+        namespace.wait_until(lambda: ill not in namespace.pod_names(), seconds=60)
+        assert asked in namespace.pod_names()
+        assert asked not in {p["metadata"]["name"] for p in namespace.ready_pods()}
+        namespace.kubectl("delete", "poddisruptionbudget", "gateway", "second")
+        namespace.wait_until(lambda: asked not in namespace.pod_names())
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+        users.wait_for_connected(90)
+        assert users.leave()["dropped"] == 0
+    assert names - {asked, ill} <= namespace.pod_names(), "nobody else had to go"
+    assert "RemediationFailed" not in namespace.reasons()
 
 
 def test_an_operator_killed_on_each_rung_goes_on_where_it_was(

@@ -8,12 +8,15 @@ from tests.core.fleet import (
     crashed,
     gateway,
     gateways,
+    isolated,
+    repair,
     suspect,
 )
 from tests.core.repairs import blocked, decided, repaired
 
 from imchat_operator.core.decision import Decision
 from imchat_operator.core.snapshot import DependencyState, Node
+from imchat_operator.models import Phase
 
 ILL = crashed("a")
 OFF = Node(name="n", exists=False)
@@ -98,6 +101,14 @@ def test_what_is_well_leaves_only_where_it_can_be_spared(
     decision: Decision, names: list[str]
 ) -> None:
     assert repaired(decision) == names
+
+
+def test_what_may_not_be_removed_holds_up_no_other_repair_once_another_has_its_place() -> None:
+    kept = repair("a", Phase.REMOVING, ailment="DrainRequested", blocked="two budgets select it")
+    fleet = (isolated("a", 0, released="1"), crashed("b"), *gateways("cde"))
+    replaced = kept.model_copy(update={"by": "e", "by_uid": "uid-e"})
+    assert repaired(decided(*fleet, history={"drains": (kept,)})) == ["a"]
+    assert repaired(decided(*fleet, history={"drains": (replaced,)})) == ["a", "b"]
 
 
 def test_a_target_that_starts_no_replacement_first_is_told() -> None:

@@ -118,6 +118,7 @@ def deleting(since: float, tried: str) -> Drain:
 
 
 LEAVING = moved(Phase.REMOVING, blocked=BUDGET)
+IN_ITS_PLACE = {"by": "d", "by_uid": "uid-d"}
 SPARED = (
     f"a (NodeLeaving: node n goes away): tried eviction (refused for 10m: {BUDGET}). "
     "A gateway that is well is not deleted past a budget"
@@ -202,6 +203,13 @@ SPARED = (
             id="what is well is not deleted past a budget",
         ),
         pytest.param(
+            LEAVING.model_copy(update=IN_ITS_PLACE),
+            600,
+            answered(EVICT, BUDGET, is_final=True),
+            Step(drain=LEAVING.model_copy(update=IN_ITS_PLACE), actions=(EVICT,)),
+            id="what is well stays out where another has its place: both would be one too many",
+        ),
+        pytest.param(
             ill(Phase.REMOVING, ailment="QuarantineRequested", blocked=BUDGET),
             300,
             answered(EVICT, BUDGET),
@@ -258,6 +266,13 @@ BY_HAND = (
                 remediation=ended(FORBIDDEN, 600, "Failed"),
             ),
             id="refused for its time",
+        ),
+        pytest.param(
+            FORBIDDEN.model_copy(update=IN_ITS_PLACE),
+            600,
+            answered(DELETE, "forbidden"),
+            Step(drain=FORBIDDEN.model_copy(update=IN_ITS_PLACE), actions=(DELETE,)),
+            id="refused for its time, and another has its place",
         ),
         pytest.param(
             DELETING,

@@ -56,9 +56,13 @@ def budget(facts: Facts) -> Budget:
 
 
 def is_repair(drain: Drain) -> bool:
-    """Whether a drain counts against the budget of concurrent repairs."""
+    """Whether a drain counts against the budget of concurrent repairs.
+
+    A pod that only waits until it may be removed, with another in its place, is missed by nobody.
+    """
     is_ours = drain.purpose in {Purpose.HEALING, Purpose.QUARANTINE}
-    return is_ours and drain.phase is not Phase.QUARANTINED and drain.ailment != Ailment.FAILED
+    is_kept = drain.phase is Phase.QUARANTINED or (drain.blocked and drain.by_uid)
+    return is_ours and not is_kept and drain.ailment != Ailment.FAILED
 
 
 def patient_origin(facts: Facts, patient: Patient) -> str:

@@ -12,7 +12,9 @@
 - *Quarantined*: instead of a removal, for as long as the annotation says.
 
 Whatever was done to a gateway that is well is undone when its cause is gone before it is removed.
-Giving up is dropping the record: the gateway is readmitted like any that nobody drains.
+Giving up is dropping the record: the gateway is readmitted like any that nobody drains. One whose
+place another has is never given up: its ReplicaSet would remove one of the two, with its clients.
+It stays out of rotation, and is asked for until it may go.
 """
 
 from collections.abc import Callable, Mapping
@@ -145,6 +147,8 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     tried = _with_tried(blocked, f"eviction (refused {lasted}: {blocked.blocked})")
     if not is_well:
         return Step(drain=entered(snapshot, tried, Phase.DELETING), notices=step.notices)
+    if drain.by_uid:
+        return step
     given_up = _given_up(snapshot, tried, "a gateway that is well is not deleted past a budget")
     return Step(
         drain=None,
@@ -158,7 +162,7 @@ def _deleting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     step = _asked(snapshot, drain, delete)
     blocked = step.drain or drain
     is_late = snapshot.now - blocked.phase_since >= snapshot.spec.healing.evict_within
-    if is_late and _refusal(snapshot, drain) is not None:
+    if is_late and not drain.by_uid and _refusal(snapshot, drain) is not None:
         tried = _with_tried(blocked, f"deletion (refused: {blocked.blocked})")
         return _given_up(snapshot, tried, "delete the pod by hand")
     return step
