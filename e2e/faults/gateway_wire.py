@@ -28,7 +28,7 @@ class GatewayWire:
         self._course = course
         self._fault: Kind | None = None
         self._faulty_until = 0.0
-        self._spared = ""
+        self._chosen = ""
         self._last: dict[str, str] = {}
         self.disturbed = 0.0
 
@@ -49,13 +49,13 @@ class GatewayWire:
     ) -> web.StreamResponse:
         begun, now = self._course.next(Channel.FIGURES), time.monotonic()
         if begun is not None:
-            self._fault, self._faulty_until, self._spared = begun, now + _FIGURES_SECONDS, address
+            self._fault, self._faulty_until, self._chosen = begun, now + _FIGURES_SECONDS, address
         if now >= self._faulty_until or self._fault is None:
             told = await answer(request)
             self._last[address] = told.text or ""
             return told
         self.disturbed = now
-        if self._fault is Kind.FIGURES_PARTIAL and address == self._spared:
+        if self._fault is Kind.FIGURES_PARTIAL and address != self._chosen:
             return await answer(request)
         return await _mistold(self._fault, request, self._last.get(address, ""))
 
@@ -67,7 +67,7 @@ async def _mistold(fault: Kind, request: web.BaseRequest, last: str) -> web.Stre
             await nothing()
         case Kind.FIGURES_BROKEN:
             return web.Response(status=500)
-        case Kind.FIGURES_ABSENT:
+        case Kind.FIGURES_ABSENT | Kind.FIGURES_PARTIAL:
             return web.Response(text="")
         case Kind.FIGURES_NAN:
             return web.Response(text=_VALUE.sub(" NaN", last))

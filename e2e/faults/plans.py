@@ -100,7 +100,7 @@ class Kind(StrEnum):
     FIGURES_STALE = "figures-stale"
     """For 2 s gateways answer what they answered before."""
     FIGURES_PARTIAL = "figures-partial"
-    """For 2 s all gateways but one are as in `figures-cut`."""
+    """For 2 s there are no figures in what one gateway answers, the one that was asked."""
     ORDER_CUT = "order-cut"
     """The connection breaks before a gateway has the order, to drain or to end that."""
     ORDER_LOST = "order-lost"

@@ -326,7 +326,7 @@ BUGS: tuple[Bug, ...] = (
 """,
         new="""        return Reported(connections=0, capacity=100, draining=True)
 """,
-        plans=tuple(f"edit figures-absent@{at}" for at in (30, 36, 42, 48, 54)),
+        plans=tuple(f"by-hand figures-partial@{at}" for at in (40, 60, 80, 100, 120)),
     ),
     Bug(
         name="gives an order to drain once",
