@@ -20,7 +20,8 @@ _ROOTS = {
     WINDOW: "/apis/imchat.dev/v1alpha1",
 }
 AUTOSCALER = "horizontalpodautoscalers"
-_ELSEWHERE = {AUTOSCALER: "/apis/autoscaling/v2"}
+BUDGET = "poddisruptionbudgets"
+_ELSEWHERE = {AUTOSCALER: "/apis/autoscaling/v2", BUDGET: "/apis/policy/v1"}
 
 
 def path(kind: str, namespace: str = "", name: str = "") -> str:
