@@ -164,7 +164,8 @@ class Fleet:
                 self._go(self._gone(uid))
             return
         if uid in self._pods:
-            self._pods[uid].body = seen.body
+            if seen.revision > _revision(self._pods[uid].body):
+                self._pods[uid].body = seen.body
             self._go(self._report(uid))
         elif "deletionTimestamp" in seen.body["metadata"]:
             self._go(self._deleted(seen.body))
@@ -239,7 +240,8 @@ class Fleet:
                 _LOG.info("%s: %r", target, error)
                 pod.reported = (not pod.gateway.is_ready, 0)  # again at the next tick
                 return
-            if int(written["metadata"]["resourceVersion"]) > int(meta["resourceVersion"]):
+            # A later one may have been heard of before this answer.
+            if _revision(written) > _revision(pod.body):
                 pod.body = written
 
     async def _ended(self, pod: _Pod) -> None:
@@ -283,6 +285,10 @@ class Fleet:
 
 def _namespace(pod: _Pod) -> str:
     return str(pod.body["metadata"]["namespace"])
+
+
+def _revision(body: Json) -> int:
+    return int(body["metadata"]["resourceVersion"])
 
 
 def _is_ready(body: Json) -> bool:

@@ -10,6 +10,7 @@ from faults.fleet import Fleet
 from faults.gateways import Ailment
 from faults.history import CHANGES, CLUSTER, DEPLOYMENT, EVENT, POD, TARGETS, WINDOW, Json
 from faults.records import Ledger, path
+from harness.namespace import is_true
 from loopback_node.api import Api
 
 NAME = "chat"
@@ -192,9 +193,3 @@ def _kept(pod: Json) -> list[str]:
     ours = [k for k in meta.get("annotations", {}) if "imchat.dev" in k or "deletion-cost" in k]
     hashes = ["pod-template-hash"] if "pod-template-hash" in meta["labels"] else ["released"]
     return [str(is_true(pod, "Ready")), *hashes, *sorted(ours)]
-
-
-def is_true(found: Json, kind: str) -> bool:
-    """Whether an object's condition is True."""
-    conditions = found.get("status", {}).get("conditions", ())
-    return any(c["type"] == kind and c["status"] == "True" for c in conditions)

@@ -23,9 +23,10 @@ from faults.oracles import Violation, violations
 from faults.plans import Course, Fault, Kind
 from faults.proxy import Proxy
 from faults.records import path
-from faults.scene import NAME, Scene, StuckError, is_true
+from faults.scene import NAME, Scene, StuckError
 from faults.stage import Stage
 from faults.workloads import Workload
+from harness.namespace import is_true
 from loopback_node.api import ApiError
 
 QUIET_SECONDS = 5.0

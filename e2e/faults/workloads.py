@@ -116,7 +116,14 @@ WORKLOADS = {
             is_stateful=True,
         ),
         Workload(
-            name="barred", replicas=3, users=90, spec=_steady(), play=plays.heal, most_unavailable=0
+            name="barred",
+            replicas=3,
+            users=90,
+            spec=_steady(),
+            play=plays.heal,
+            most_unavailable=0,
+            # A load that is not known just then has a replacement come first: then it is evicted.
+            optional=frozenset({"GatewayEvicted", "GatewayDeleted"}),
         ),
         Workload(
             name="refused",
