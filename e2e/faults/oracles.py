@@ -24,7 +24,7 @@ from faults.history import (
 
 _OF_RESIZES = {"ScalingUp", "ScalingDown"}
 # A gateway that is well and only has to leave is never removed past its budget.
-_OF_THE_WELL = {"DrainRequested", "NodeLeaving", "NodeNotReady", "NodePressure"}
+_OF_THE_WELL = {"DrainRequested", "NodeLeaving", "NodeNotReady", "NodePressure", "Superseded"}
 _OF_REMOVALS = {"GatewayEvicted", "GatewayDeleted"}
 
 

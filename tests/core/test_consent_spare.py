@@ -95,6 +95,11 @@ def test_a_gateway_that_is_well_is_not_taken_where_too_few_would_be_left() -> No
             ["a"],
             id="one that is ill is taken, however few are left",
         ),
+        pytest.param(
+            decided(gateway("a", released="1"), *gateways("bc"), replicas=2),
+            ["a"],
+            id="one whose place another has is one too many",
+        ),
     ],
 )
 def test_what_is_well_leaves_only_where_it_can_be_spared(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from imchat_operator.core.replacement import is_replaced
 from imchat_operator.core.snapshot import Gateway, Reported, Silent, Snapshot
 from imchat_operator.models import Healing
 
@@ -26,6 +27,7 @@ class Ailment(StrEnum):
     NOT_READY = "NotReady"
     ZOMBIE = "Zombie"
     NODE_PRESSURE = "NodePressure"
+    SUPERSEDED = "Superseded"
 
 
 class Treatment(StrEnum):
@@ -53,6 +55,7 @@ _TREATMENTS: Mapping[Ailment, Treatment] = {
     Ailment.NOT_READY: Treatment.REPLACE,
     Ailment.ZOMBIE: Treatment.REPLACE,
     Ailment.NODE_PRESSURE: Treatment.EVACUATE,
+    Ailment.SUPERSEDED: Treatment.EVACUATE,
 }
 
 # What a dependency that is down, or a revision that is broken, makes of a sound gateway.
@@ -102,6 +105,7 @@ class Scene:
     Attributes:
         restarts: when it was restarted within `restartSpan`, by uid.
         silent_nodes: names of the nodes all of whose running gateways are silent.
+        replaced: uids of those that have no place to go back to.
     """
 
     now: datetime
@@ -109,6 +113,7 @@ class Scene:
     peers: tuple[Gateway, ...]
     restarts: Mapping[str, tuple[datetime, ...]]
     silent_nodes: frozenset[str]
+    replaced: frozenset[str]
 
 
 def scene(snapshot: Snapshot, restarts: Mapping[str, tuple[datetime, ...]]) -> Scene:
@@ -121,4 +126,5 @@ def scene(snapshot: Snapshot, restarts: Mapping[str, tuple[datetime, ...]]) -> S
         peers=tuple(g for g in snapshot.fleet if g.ready and isinstance(g.reading, Reported)),
         restarts=restarts,
         silent_nodes=frozenset(g.node_name for g in running) - heard,
+        replaced=frozenset(g.uid for g in snapshot.gateways if is_replaced(snapshot, g)),
     )

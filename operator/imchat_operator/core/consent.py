@@ -14,7 +14,7 @@ from imchat_operator.core.decision import Reason
 from imchat_operator.core.healing import Health, Patient, origin
 from imchat_operator.core.permissions import Hold
 from imchat_operator.core.room import can_surge, lacks_room
-from imchat_operator.core.snapshot import Snapshot
+from imchat_operator.core.snapshot import Gateway, Snapshot
 from imchat_operator.core.stage import Facts
 from imchat_operator.models import PAUSES, Drain, Mode, Phase, Purpose, Storm, WindowAction
 from imchat_operator.units import duration_text
@@ -204,6 +204,11 @@ def _concurrent(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
     return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
 
 
+def is_missed(gateway: Gateway) -> bool:
+    """Whether the fleet has one less that is well once a gateway is taken out."""
+    return gateway.ready and not gateway.released
+
+
 def _records(facts: Facts, _: Patient, __: Budget) -> Hold | None:
     """Dead pods count against no other budget, nor does what is kept in quarantine."""
     count = sum(d.purpose in {Purpose.HEALING, Purpose.QUARANTINE} for d in facts.drains)
@@ -217,7 +222,7 @@ def _spare(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
     """A gateway that is well must not be taken where too few, or too little room, is left."""
     if patient.is_ill or patient.treatment is Treatment.REMOVE:
         return None
-    if not facts.health.spares(spent.taken + patient.gateway.ready):
+    if not facts.health.spares(spent.taken + is_missed(patient.gateway)):
         least = facts.health.min_healthy
         why = f"{facts.health.text}: with one less it would be less than {least}%"
         return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)

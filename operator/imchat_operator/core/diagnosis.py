@@ -201,6 +201,16 @@ def _pressed(gateway: Gateway, scene: Scene) -> Diagnosis | None:
     )
 
 
+def _superseded(gateway: Gateway, scene: Scene) -> Diagnosis | None:
+    if gateway.uid not in scene.replaced:
+        return None
+    return Diagnosis(
+        ailment=Ailment.SUPERSEDED,
+        evidence="it is out of its ReplicaSet, where another has its place by now",
+        patience=timedelta(),
+    )
+
+
 _SIGNS: tuple[Callable[[Gateway, Scene], Diagnosis | None], ...] = (
     _failed,
     _requested,
@@ -211,4 +221,5 @@ _SIGNS: tuple[Callable[[Gateway, Scene], Diagnosis | None], ...] = (
     _not_ready,
     outlier,
     _pressed,
+    _superseded,
 )

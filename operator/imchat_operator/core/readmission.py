@@ -12,6 +12,7 @@ from imchat_operator.core.decision import (
     SetDeletionCost,
     decision_id,
 )
+from imchat_operator.core.replacement import is_replaced
 from imchat_operator.core.snapshot import Gateway, Reported, Silent, Snapshot, Unreadable
 from imchat_operator.core.status import named
 from imchat_operator.models import Drain, Phase
@@ -20,20 +21,26 @@ DRAIN_CHECK = timedelta(seconds=1)
 """How often drains under way are looked at."""
 
 
-def readmission(gateway: Gateway, *, at_once: bool = False) -> tuple[Action, ...]:
+def readmission(
+    snapshot: Snapshot, gateway: Gateway, *, at_once: bool = False
+) -> tuple[Action, ...]:
     """Return what makes a full member of a gateway again, if it is none.
 
+    A released one goes back to its ReplicaSet when it is ready: that has one too many then, and
+    takes the least ready away. Where that would be one with clients, it serves on beside it.
+
     Args:
+        snapshot: what is.
         gateway: one that nobody drains.
-        at_once: whether a released one goes back to its ReplicaSet before it is ready. That has
-            one too many then, and takes the least ready away: better it is not this one.
+        at_once: whether it goes back in any case: nobody looks at it later.
     """
     reading, actions = gateway.reading, list[Action]()
+    is_welcome = gateway.ready and not is_replaced(snapshot, gateway)
     if isinstance(reading, Reported) and reading.draining:
         actions.append(CancelDrain(pod=gateway.name, uid=gateway.uid))
     if gateway.accepting is False:
         actions.append(SetAccepting(pod=gateway.name, uid=gateway.uid, accepting=True))
-    if gateway.released and (gateway.ready or at_once):
+    if gateway.released and (is_welcome or at_once):
         actions.append(Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released))
     return tuple(actions)
 
@@ -47,7 +54,7 @@ def readmissions(
         is_kept = g.quarantine is not None and bool(g.released)
         if g.terminating or g.uid in drained or is_kept:
             continue
-        actions.extend(readmission(g, at_once=at_once))
+        actions.extend(readmission(snapshot, g, at_once=at_once))
         if g.deletion_cost == resizing.VICTIM_COST:
             actions.append(SetDeletionCost(pod=g.name, uid=g.uid, cost=None))
     return tuple(actions)

@@ -71,7 +71,7 @@ def _is_over(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
 def _returning(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
     if took < _SETTLING and not _is_shared(snapshot):
         return Step(drain=drain)
-    actions = readmission(gateway)
+    actions = readmission(snapshot, gateway)
     is_back = gateway.ready and not actions
     is_over = is_back or took >= _SETTLING + snapshot.spec.healing.not_ready_for
     return Step(drain=None if is_over else drain, actions=actions)

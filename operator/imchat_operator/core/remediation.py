@@ -153,14 +153,14 @@ def _begun(this: _Round, patient: Patient) -> _Round:
     if patient.treatment is Treatment.REMOVE:
         return this
     release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
-    surge = (release,) if drain.phase is Phase.SURGING else ()
+    surge = (release,) if drain.phase is Phase.SURGING and not gateway.released else ()
     return replace(
         this,
         spent=replace(
             spent,
             active=spent.active | {consent.patient_origin(facts, patient)},
             begun=(*spent.begun, facts.snapshot.now),
-            taken=spent.taken + (not patient.is_ill and gateway.ready),
+            taken=spent.taken + (not patient.is_ill and consent.is_missed(gateway)),
         ),
         actions=(*this.actions, *isolation(gateway), *surge),
         notices=(*this.notices, *_began(facts, patient, drain)),
@@ -186,15 +186,16 @@ def _first_phase(facts: Facts, patient: Patient) -> Phase:
     if patient.treatment is Treatment.REMOVE:
         return Phase.DELETING
     is_first = patient.treatment is Treatment.KEEP or lacks_room(facts, patient.gateway)
-    can_be = can_surge(facts, patient.gateway) and not patient.gateway.released
-    return Phase.SURGING if is_first and can_be else Phase.ISOLATING
+    is_waited_for = patient.gateway.released or (is_first and can_surge(facts, patient.gateway))
+    return Phase.SURGING if is_waited_for else Phase.ISOLATING
 
 
 def _began(facts: Facts, patient: Patient, drain: Drain) -> tuple[Notice, ...]:
     held = count_text(drain.connections)
     message = f"{drain.pod} is taken out of rotation with {held} connections: {drain.cause}"
     if drain.phase is Phase.SURGING:
-        message += "; a replacement is started first"
+        is_started = not patient.gateway.released
+        message += f"; a replacement is {'started' if is_started else 'waited for'} first"
     elif lacks_room(facts, patient.gateway):
         message += f"; a {facts.target.kind} starts no replacement first"
     if patient.is_ill:

@@ -32,7 +32,7 @@ from imchat_operator.core.draining import (
     out_of_reach,
     seconds_text,
 )
-from imchat_operator.core.replacement import replacement
+from imchat_operator.core.replacement import is_replaced, replacement, successor
 from imchat_operator.core.snapshot import Gateway, Node, Reported, Snapshot
 from imchat_operator.core.stage import isolation
 from imchat_operator.models import Drain, Phase, Purpose, Remediation
@@ -54,8 +54,8 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
         return _replacing(snapshot, drain)
     if gateway is None or gateway.terminating:
         return _gone(snapshot, drain)
-    # Once another has its place, to stay would have its ReplicaSet remove one of the two.
-    if drain.phase in _MOVABLE and not drain.by_uid and _is_needless(drain, gateway):
+    may_stay = drain.phase in _MOVABLE and not _has_lost_its_place(snapshot, drain, gateway)
+    if may_stay and _is_needless(drain, gateway):
         return _undone(snapshot, drain)
     return _advanced(snapshot, drain, gateway, pace)
 
@@ -76,12 +76,18 @@ def _advanced(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> 
             return _kept(snapshot, step, gateway) if is_kept else step
 
 
+def _has_lost_its_place(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
+    """Whether its ReplicaSet would remove one of the two if it stayed, as another has its place."""
+    return bool(drain.by_uid) or is_replaced(snapshot, gateway)
+
+
 _IS_OVER: Mapping[str, Callable[[Gateway, Node], bool]] = {
     Ailment.DRAIN_REQUESTED: lambda gateway, _: not gateway.drain_requested,
     Ailment.QUARANTINE_REQUESTED: lambda gateway, _: gateway.quarantine is None,
     Ailment.NODE_LEAVING: lambda _, node: node.exists and not (node.leaving or node.cordoned),
     Ailment.NODE_NOT_READY: lambda _, node: node.ready,
     Ailment.NODE_PRESSURE: lambda _, node: not node.pressures,
+    Ailment.SUPERSEDED: lambda *_: True,  # asked for where it has its place again
 }
 
 
@@ -103,7 +109,7 @@ def _surging(snapshot: Snapshot, before: Drain, gateway: Gateway) -> Step:
         return out_of_reach(snapshot, drain, gateway)
     next_drain = entered(snapshot, drain, Phase.ISOLATING)
     next_drain = next_drain.model_copy(update={"phase_since": drain.phase_since})
-    other = replacement(snapshot, before)
+    other = successor(snapshot, before, gateway)
     if other is not None:
         message = f"{other.name} takes connections in place of {drain.pod}, which can leave now"
         return Step(
@@ -147,7 +153,7 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     tried = _with_tried(blocked, f"eviction (refused {lasted}: {blocked.blocked})")
     if not is_well:
         return Step(drain=entered(snapshot, tried, Phase.DELETING), notices=step.notices)
-    if drain.by_uid:
+    if _has_lost_its_place(snapshot, drain, gateway):
         return step
     given_up = _given_up(snapshot, tried, "a gateway that is well is not deleted past a budget")
     return Step(
@@ -162,7 +168,8 @@ def _deleting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     step = _asked(snapshot, drain, delete)
     blocked = step.drain or drain
     is_late = snapshot.now - blocked.phase_since >= snapshot.spec.healing.evict_within
-    if is_late and not drain.by_uid and _refusal(snapshot, drain) is not None:
+    is_kept = _has_lost_its_place(snapshot, drain, gateway)
+    if is_late and not is_kept and _refusal(snapshot, drain) is not None:
         tried = _with_tried(blocked, f"deletion (refused: {blocked.blocked})")
         return _given_up(snapshot, tried, "delete the pod by hand")
     return step

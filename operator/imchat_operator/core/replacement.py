@@ -5,11 +5,35 @@ No object says so: a ReplicaSet makes pods, and does not tell for which. It is t
 
 from datetime import timedelta
 
-from imchat_operator.core.snapshot import Gateway, Snapshot
+from imchat_operator.core.snapshot import Gateway, Snapshot, Target
 from imchat_operator.models import Drain, Phase
 
 # creationTimestamp is cut to the second.
 _CUT_OFF = timedelta(seconds=1)
+
+
+def is_replaced(snapshot: Snapshot, gateway: Gateway) -> bool:
+    """Whether a gateway that was taken out of its ReplicaSet can't go back without harm.
+
+    It would be one too many there, and one with clients would have to go: the least ready one is
+    removed, and each of the others is ready, or still holds somebody.
+    """
+    if not gateway.released or not isinstance(snapshot.target, Target):
+        return False
+    missed = (g for g in snapshot.fleet if not g.terminating and (g.ready or g.connections > 0))
+    return sum(1 for _ in missed) >= snapshot.target.replicas
+
+
+def successor(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Gateway | None:
+    """Return who takes connections in place of a gateway that is waited with.
+
+    What was out of its ReplicaSet before its drain began may have been replaced by then.
+    """
+    found = replacement(snapshot, drain)
+    if found is not None or not is_replaced(snapshot, gateway):
+        return found
+    ready = [g for g in snapshot.fleet if g.ready and not g.terminating]
+    return max(ready, key=lambda g: (g.created_at, g.name), default=None)
 
 
 def replacement(snapshot: Snapshot, drain: Drain) -> Gateway | None:

@@ -39,4 +39,4 @@ def can_surge(facts: Facts, gateway: Gateway) -> bool:
 
     A StatefulSet does not, as its pods' names are their places.
     """
-    return facts.target.kind == "Deployment" and bool(gateway.revision)
+    return facts.target.kind == "Deployment" and bool(gateway.revision or gateway.released)
