@@ -200,10 +200,24 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="gives nothing back to a gateway that stays",
         file="core/readmission.py",
-        old="        actions.extend(readmission(g, at_once=at_once))\n",
+        old="        actions.extend(readmission(snapshot, g, at_once=at_once))\n",
         new="        if not g.ready and g.accepting is not False:\n"
-        "            actions.extend(readmission(g, at_once=at_once))\n",
+        "            actions.extend(readmission(snapshot, g, at_once=at_once))\n",
         plans=("window", "delete"),
+    ),
+    Bug(
+        name="gives back a gateway whose place another has",
+        file="core/repairing.py",
+        old="    if _has_lost_its_place(snapshot, drain, gateway):\n        return step\n",
+        new="",
+        plans=("leave-late",),
+    ),
+    Bug(
+        name="knows a replacement by its age alone",
+        file="core/repairing.py",
+        old="    other = successor(snapshot, before, gateway)\n",
+        new="    other = replacement(snapshot, before)\n",
+        plans=("leave kill-stale@5", "leave kill-stale@4", "leave kill-stale@6"),
     ),
     Bug(
         name="leaves the rank of a victim that stays",
