@@ -179,6 +179,10 @@ class Namespace:
         conditions = self.status().get("conditions", [])
         return next((c for c in conditions if c["type"] == kind), {})
 
+    def wait_for_load(self) -> None:
+        """Wait until the operator knows the load: until then it could be anything."""
+        self.wait_until(lambda: self.condition("MetricsAvailable").get("status") == "True")
+
     def replicas(self, kind: str = "deployments") -> int:
         """Return the replicas that the gateways' Deployment, or other workload, asks for."""
         found = self.get(self.path(kind, "gateway"))

@@ -55,9 +55,7 @@ def test_a_gateway_that_is_well_is_not_deleted_past_a_budget(namespace: Namespac
     asked = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
         users.wait_for_connected(90)
-        namespace.wait_until(
-            lambda: namespace.condition("MetricsAvailable").get("status") == "True"
-        )
+        namespace.wait_for_load()
         namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
         note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)

@@ -46,6 +46,7 @@ def test_a_drain_that_is_asked_for_no_longer_is_undone(namespace: Namespace) -> 
     asked = min(old)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
         users.wait_for_connected(150)
+        namespace.wait_for_load()
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
         namespace.wait_until(lambda: namespace.gateway_state(asked) == "Draining")
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain-")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.client import ApiException
 
-from harness import Namespace, OperatorProcess
+from harness import Namespace, OperatorProcess, Users
 from harness.manifests import Manifest, autoscaler, gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -163,18 +163,23 @@ def test_a_workload_is_not_left_in_the_middle_of_a_drain(namespace: Namespace) -
     slow = {"connectionsPerSecond": 1, "deregisterDelay": "1h", "deadline": "1h"}
     namespace.apply(gateways(replicas=3), steady(draining=slow))
     _settled(namespace, chat="FleetReady")
-    victim = min(namespace.pod_names())
-    asked = {"metadata": {"annotations": {"imchat.dev/drain": "true"}}}
-    namespace.patch(namespace.path("pods", victim), asked)
-    namespace.wait_until(lambda: namespace.status().get("drains"))
-    with pytest.raises(ApiException, match="targetRef can't change while gateways are being"):
-        namespace.change(targetRef={"kind": "Deployment", "name": "elsewhere"})
-    namespace.change(minReplicas=1)
-    namespace.patch(
-        namespace.path("pods", victim), {"metadata": {"annotations": {"imchat.dev/drain": None}}}
-    )
-    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
-    namespace.wait_until(lambda: not namespace.status().get("drains"))
+    # With a load that is not known another would come first, and the first one have no way back.
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "30") as users:
+        users.wait_for_connected(30)
+        namespace.wait_for_load()
+        victim = min(namespace.pod_names())
+        asked = {"metadata": {"annotations": {"imchat.dev/drain": "true"}}}
+        namespace.patch(namespace.path("pods", victim), asked)
+        namespace.wait_until(lambda: namespace.status().get("drains"))
+        with pytest.raises(ApiException, match="targetRef can't change while gateways are being"):
+            namespace.change(targetRef={"kind": "Deployment", "name": "elsewhere"})
+        namespace.change(minReplicas=1)
+        namespace.patch(
+            namespace.path("pods", victim),
+            {"metadata": {"annotations": {"imchat.dev/drain": None}}},
+        )
+        namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+        namespace.wait_until(lambda: not namespace.status().get("drains"))
     namespace.change(targetRef={"kind": "Deployment", "name": "elsewhere"})
     _settled(namespace, chat="TargetNotFound")
 
