@@ -145,7 +145,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="begins on what a late watch shows",
         file="shell/reconcile.py",
-        old="if decision.begins_after(snapshot.history) and await self._observer.catch_up():",
+        old="if decision.turns_after(snapshot.history) and await self._observer.catch_up():",
         new="if False:",
         plans=("storm watch-missed@3", "storm watch-missed@8 away@1", "storm watch-missed@2"),
     ),
@@ -329,9 +329,16 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="takes a gateway that does not tell for one that serves when its object is deleted",
         file="core/readmission.py",
-        old="    if not isinstance(gateway.reading, Silent | Unreadable):\n",
+        old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
         new="    if True:\n",
         plans=tuple(f"delete figures-broken@{at}" for at in (19, 20, 21, 22, 23, 24)),
+    ),
+    Bug(
+        name="believes figures of before when its object is deleted",
+        file="core/readmission.py",
+        old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
+        new="    if not isinstance(gateway.reading, Silent | Unreadable):\n",
+        plans=tuple(f"delete figures-stale@{at} order-broken@2" for at in (40, 42, 44, 46, 48)),
     ),
     Bug(
         name="takes a gateway that can't be read for empty",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.core.fleet import repair
+from tests.core.fleet import drain, repair
 
 from imchat_operator.core.decision import Decision
 from imchat_operator.models import Drain, ImChatClusterStatus, Phase
@@ -12,7 +12,7 @@ OLD = repair("a", Phase.ISOLATING)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "begins"),
+    ("before", "after", "turns"),
     [
         pytest.param((), (OLD,), True, id="a gateway is told to leave"),
         pytest.param((OLD,), (OLD, repair("b", Phase.SURGING)), True, id="another one is"),
@@ -20,11 +20,13 @@ OLD = repair("a", Phase.ISOLATING)
         pytest.param(
             (OLD,), (repair("a", Phase.ISOLATING, id="d9"),), True, id="anew, once undone"
         ),
-        pytest.param((OLD,), (), False, id="one stays after all"),
+        pytest.param((OLD,), (), True, id="one stays after all"),
+        pytest.param((repair("a", Phase.REPLACING),), (), False, id="one is replaced"),
+        pytest.param((drain("a", Phase.DRAINING),), (), False, id="a fleet stays as it is"),
     ],
 )
-def test_only_what_is_new_begins(
-    before: tuple[Drain, ...], after: tuple[Drain, ...], *, begins: bool
+def test_only_what_is_new_or_undone_turns(
+    before: tuple[Drain, ...], after: tuple[Drain, ...], *, turns: bool
 ) -> None:
     decision = Decision(
         id="d2",
@@ -32,4 +34,4 @@ def test_only_what_is_new_begins(
         status=ImChatClusterStatus(drains=after),
         next_check=timedelta(seconds=1),
     )
-    assert decision.begins_after(ImChatClusterStatus(drains=before)) is begins
+    assert decision.turns_after(ImChatClusterStatus(drains=before)) is turns

@@ -123,9 +123,12 @@ def test_a_scale_down_that_is_undone_is_given_back_in_the_same_pass() -> None:
 def test_a_cluster_that_is_deleted_gives_back_what_it_drains() -> None:
     busy = ranked("a", reported(9, draining=True))
     history = status(drains=(drain("a", Phase.DRAINING),), resize=resize(4, 3), replicas=4)
-    decision = released(snapshot(gateways=(busy, *BCD), history=history))
-    assert decision.actions == (CANCEL, ACCEPT, UNRANK)
-    assert decision.status == status(replicas=4, decision=decision.id)
+    first = released(snapshot(gateways=(busy, *BCD), history=history))
+    assert first.actions == (CANCEL,)
+    agreed = (Outcome(action=CANCEL),)
+    second = released(snapshot(gateways=(busy, *BCD), history=first.status, outcomes=agreed))
+    assert second.actions == (CANCEL, ACCEPT, UNRANK), "its figures are of before"
+    assert second.status == status(replicas=4, decision=second.id)
 
 
 GARBLED = Unreadable(why="answered HTTP 500")
@@ -135,6 +138,7 @@ UNANSWERED = Outcome(action=CANCEL, refused="no answer within 5s")
 @pytest.mark.parametrize(
     ("reading", "outcomes", "since", "expected"),
     [
+        pytest.param(reported(9), (), None, (CANCEL,), id="one whose figures may be of before"),
         pytest.param(SILENT, (), None, (CANCEL,), id="one that is silent is told all the same"),
         pytest.param(GARBLED, (), None, (CANCEL,), id="so is one that can't be read"),
         pytest.param(SILENT, (UNANSWERED,), at(-9), (CANCEL,), id="again, if it did not hear"),
@@ -163,6 +167,12 @@ def test_a_cluster_that_is_deleted_waits_for_drains_that_it_can_not_see_the_end_
     assert decision.actions == expected
     kept = record.model_copy(update={"silent_since": since or NOON})
     assert decision.status.drains == ((kept,) if expected == (CANCEL,) else ())
+
+
+def test_a_cluster_that_is_deleted_waits_for_none_that_was_not_told_to_drain() -> None:
+    history = status(drains=(repair("a", Phase.ISOLATING),))
+    decision = released(snapshot(gateways=(isolated("a"), *BCD), history=history))
+    assert (decision.actions, decision.status.drains) == ((ACCEPT,), ())
 
 
 def test_a_cluster_that_is_deleted_waits_for_no_gateway_that_is_gone_or_ends() -> None:

@@ -60,9 +60,8 @@ def is_repair(drain: Drain) -> bool:
 
     A pod that only waits until it may be removed, with another in its place, is missed by nobody.
     """
-    is_ours = drain.purpose in {Purpose.HEALING, Purpose.QUARANTINE}
     is_kept = drain.phase is Phase.QUARANTINED or (drain.blocked and drain.by_uid)
-    return is_ours and not is_kept and drain.ailment != Ailment.FAILED
+    return drain.is_healing and not is_kept and drain.ailment != Ailment.FAILED
 
 
 def patient_origin(facts: Facts, patient: Patient) -> str:
@@ -211,7 +210,7 @@ def is_missed(gateway: Gateway) -> bool:
 
 def _records(facts: Facts, _: Patient, __: Budget) -> Hold | None:
     """Dead pods count against no other budget, nor does what is kept in quarantine."""
-    count = sum(d.purpose in {Purpose.HEALING, Purpose.QUARANTINE} for d in facts.drains)
+    count = sum(d.is_healing for d in facts.drains)
     if count < _MOST_RECORDS:
         return None
     why = f"{count} are under repair, removed or in quarantine, which is the most at a time"

@@ -276,6 +276,10 @@ class Verdict:
     message: str
 
 
+# Until then a repair can be undone.
+_REVERSIBLE = frozenset({Phase.SURGING, Phase.ISOLATING, Phase.DRAINING})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to do now, what to record before doing it, and when to look again.
@@ -297,10 +301,12 @@ class Decision:
         """Whether a gateway is out of rotation until the operator goes on: quarantine is an end."""
         return any(d.phase is not Phase.QUARANTINED for d in self.status.drains)
 
-    def begins_after(self, history: ImChatClusterStatus) -> bool:
-        """Whether a gateway is to leave that was not to leave before."""
-        known = {(d.uid, d.id) for d in history.drains}
-        return any((d.uid, d.id) not in known for d in self.status.drains)
+    def turns_after(self, history: ImChatClusterStatus) -> bool:
+        """Whether a gateway is to leave that was not to before, or to stay after all."""
+        before = {(d.uid, d.id) for d in history.drains}
+        now = {(d.uid, d.id) for d in self.status.drains}
+        undone = (d for d in history.drains if d.is_healing and d.phase in _REVERSIBLE)
+        return bool(now - before) or any((d.uid, d.id) not in now for d in undone)
 
 
 def decision_id(cluster_uid: str, now: datetime) -> str:

@@ -23,7 +23,6 @@ from imchat_operator.models import (
     MOST_RESTARTS,
     Healing,
     Phase,
-    Purpose,
     Restarts,
     Suspect,
 )
@@ -218,11 +217,7 @@ class Health:
 
 def health(snapshot: Snapshot, target: Target, found: tuple[Patient, ...]) -> Health:
     """Return how much of the fleet is well."""
-    repaired = {
-        d.uid
-        for d in snapshot.history.drains
-        if d.purpose in {Purpose.HEALING, Purpose.QUARANTINE} and d.phase not in _OVER
-    }
+    repaired = {d.uid for d in snapshot.history.drains if d.is_healing and d.phase not in _OVER}
     moved = {d.uid for d in snapshot.history.drains} - repaired
     suspected = {p.gateway.uid: p for p in found}
     ill = {uid for uid, p in suspected.items() if p.is_ill}

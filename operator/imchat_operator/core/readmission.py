@@ -77,14 +77,16 @@ def released(snapshot: Snapshot) -> Decision:
 
 
 def _untold(snapshot: Snapshot, drain: Drain) -> Drain | None:
-    """Return a drain that may go on: its gateway neither tells, nor has agreed to end it.
+    """Return a drain that may go on: its gateway has not agreed to end it.
 
-    Nobody looks at it later. Who can't be asked for as long as a gateway may hang is left alone.
+    Nobody looks at it later, so that its figures do not count here: they may be of before. Who
+    can't be asked for as long as a gateway may hang is left alone.
     """
     gateway = next((g for g in snapshot.gateways if g.uid == drain.uid), None)
     if gateway is None or gateway.terminating or drain.phase is Phase.QUARANTINED:
         return None
-    if not isinstance(gateway.reading, Silent | Unreadable):
+    is_told = drain.phase not in {Phase.SURGING, Phase.ISOLATING}
+    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):
         return None
     has_agreed = any(
         isinstance(o.action, CancelDrain)

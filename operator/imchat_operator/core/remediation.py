@@ -263,7 +263,7 @@ def _blocked(facts: Facts, held: tuple[tuple[Patient, Hold], ...]) -> Verdict:
 
 
 def _healing(facts: Facts, drains: Iterable[Drain], blocked: Verdict | None) -> Verdict:
-    active = [d for d in drains if d.purpose in {Purpose.HEALING, Purpose.QUARANTINE}]
+    active = [d for d in drains if d.is_healing]
     texts = [drain_text(facts.snapshot, d) for d in active]
     if any(d.phase is not Phase.QUARANTINED for d in active):
         message = "; ".join([*texts, blocked.message] if blocked else texts)

@@ -117,6 +117,11 @@ class Drain(Model):
     restarts: int = Field(0, ge=0, description="Of the gateway's containers when it began.")
     keep: int = Field(0, ge=0, description="Connections that stay: the fair share in a rebalance.")
 
+    @property
+    def is_healing(self) -> bool:
+        """Whether it is a repair, or the way into quarantine."""
+        return self.purpose in {Purpose.HEALING, Purpose.QUARANTINE}
+
 
 class Resize(Model):
     """The change of size under way; a scale-down's victims are the drains of that purpose."""

@@ -187,8 +187,8 @@ class ClusterLoop:
         is_leaving = _is_leaving(body)
         try:
             observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
-            # Before a gateway is told to leave: a watch that is late shows the rest as it was.
-            if decision.begins_after(snapshot.history) and await self._observer.catch_up():
+            # Before a gateway is told to leave, or to stay: a watch that is late shows what was.
+            if decision.turns_after(snapshot.history) and await self._observer.catch_up():
                 _LOG.info("the watch of the pods was late: judged anew")
                 observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
         except ValidationError as error:
