@@ -145,7 +145,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="begins on what a late watch shows",
         file="shell/reconcile.py",
-        old="if decision.turns_after(snapshot.history) and await self._observer.catch_up():",
+        old="if is_turn and await self._observer.catch_up():",
         new="if False:",
         plans=("storm watch-missed@3", "storm watch-missed@8 away@1", "storm watch-missed@2"),
     ),

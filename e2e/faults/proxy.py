@@ -54,6 +54,7 @@ class Proxy:
         self._is_down = False
         self._stale_until = 0.0
         self._stale = 0
+        self._told_stale: set[str] = set()
         self._is_disordered = False
         self._windows_from = 0.0
         self._gone: dict[str, bool] = {}
@@ -263,8 +264,12 @@ class Proxy:
 
     def _is_stale_list(self, request: web.BaseRequest) -> bool:
         is_list = request.method == "GET" and request.path.rpartition("/")[2] in _LISTED
-        is_first = not {"watch", "continue", "fieldSelector"} & request.query.keys()
-        return time.monotonic() < self._stale_until and is_list and is_first
+        is_whole = not {"watch", "continue", "fieldSelector"} & request.query.keys()
+        is_stale = time.monotonic() < self._stale_until and is_list and is_whole
+        if not is_stale or request.path in self._told_stale:
+            return False
+        self._told_stale.add(request.path)
+        return True
 
     async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
         where = request.path

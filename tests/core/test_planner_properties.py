@@ -144,7 +144,9 @@ def what_is_not_auto_or_paused_or_another_s_touches_nothing(
         nothing_grows(found, decision)
     if is_left or Direction.DOWN in paused or "imchat.dev/pause-scale-down" in keys:
         nothing_shrinks(found, decision)
-    if scaling.mode is not Mode.AUTO:
+    resize = found.history.resize
+    # The drains of a scale-down beside the record of a growth are of no fleet that there is.
+    if scaling.mode is not Mode.AUTO and (resize is None or resize.to < resize.from_):
         purposes = {d.purpose for d in decision.status.drains}
         assert purposes <= {Purpose.HEALING, Purpose.QUARANTINE}
     if scaling.mode is Mode.OBSERVE:
@@ -192,7 +194,7 @@ def no_more_repairs_are_begun_than_allowed(found: Snapshot, decision: Decision) 
 
 
 def one_disruption_begins_at_a_time(found: Snapshot, decision: Decision) -> None:
-    purposes = {d.purpose for d in decision.status.drains}
+    purposes = {d.purpose for d in decision.status.drains if d.phase is not Phase.QUARANTINED}
     if begun(found, decision, Purpose.SCALE_DOWN):
         assert purposes == {Purpose.SCALE_DOWN}
     if begun(found, decision, Purpose.REBALANCE):

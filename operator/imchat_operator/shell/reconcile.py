@@ -187,8 +187,11 @@ class ClusterLoop:
         is_leaving = _is_leaving(body)
         try:
             observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
-            # Before a gateway is told to leave, or to stay: a watch that is late shows what was.
-            if decision.turns_after(snapshot.history) and await self._observer.catch_up():
+            # Before a gateway is told to leave, or to stay, or nobody looks at it any more: a watch
+            # that is late shows what was.
+            is_last = is_leaving and not decision.actions
+            is_turn = is_last or decision.turns_after(snapshot.history)
+            if is_turn and await self._observer.catch_up():
                 _LOG.info("the watch of the pods was late: judged anew")
                 observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
         except ValidationError as error:
