@@ -144,9 +144,10 @@ def what_is_not_auto_or_paused_or_another_s_touches_nothing(
         nothing_grows(found, decision)
     if is_left or Direction.DOWN in paused or "imchat.dev/pause-scale-down" in keys:
         nothing_shrinks(found, decision)
-    resize = found.history.resize
-    # The drains of a scale-down beside the record of a growth are of no fleet that there is.
-    if scaling.mode is not Mode.AUTO and (resize is None or resize.to < resize.from_):
+    resize, target = found.history.resize, found.target
+    # Where the size is written already the victims leave; beside a growth there are none.
+    is_over = resize and (resize.to > resize.from_ or resize.to == getattr(target, "replicas", -1))
+    if scaling.mode is not Mode.AUTO and not is_over:
         purposes = {d.purpose for d in decision.status.drains}
         assert purposes <= {Purpose.HEALING, Purpose.QUARANTINE}
     if scaling.mode is Mode.OBSERVE:
