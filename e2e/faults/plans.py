@@ -48,7 +48,7 @@ class Kind(StrEnum):
     KILL_ANSWERED = "kill-answered"
     """`kill -9` after the answer."""
     KILL_STALE = "kill-stale"
-    """The same, and the new operator's lists and watches are 20 revisions old for 2 s."""
+    """The same; for 2 s the new operator's first lists are 20 revisions old, its watches mute."""
     KILL_DISORDERED = "kill-disordered"
     """The same, and the new operator is told of the windows 6 s later than of all else."""
     AWAY = "away"
