@@ -236,6 +236,13 @@ async def test_what_a_watch_is_late_to_tell_is_listed_and_its_old_news_is_none()
         assert _names(reflector) == {"c", "d"}
 
 
+async def test_an_event_that_comes_after_a_later_one_of_another_object_counts() -> None:
+    late = [_event("MODIFIED", "b", 7), _event("MODIFIED", "a", 6)]
+    server = Server(things=[_thing("a", 1), _thing("b", 2)], scripts=[[*late, "hold"]])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: sorted(v.version for v in reflector.items.values()) == ["6", "7"])
+
+
 async def test_what_is_listed_again_is_no_news_if_the_watch_has_told_more() -> None:
     server = Server(
         things=[_thing("a", 1)], later=[], scripts=[[_event("MODIFIED", "a", 10), "hold"]]

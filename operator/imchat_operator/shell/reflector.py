@@ -54,7 +54,8 @@ class Reflector(Generic[T]):
         self._on_change = on_change
         self.items: dict[str, T] = {}
         self.synced = asyncio.Event()
-        self._version = 0
+        self._version = 0  # of the latest that was heard
+        self._listed_at = 0  # of the last list
 
     async def catch_up(self) -> bool:
         """List what a watch may be late to tell; return whether that was news.
@@ -64,9 +65,10 @@ class Reflector(Generic[T]):
         """
         before = self.items
         listed, version = await self._projected()
-        if int(version) <= self._version:
+        if int(version) < self._version:
             return False  # the watch was faster
-        self.items, self._version = listed, int(version)
+        self.items, self._listed_at = listed, int(version)
+        self._version = self._listed_at
         return self.items != before
 
     async def run(self) -> None:
@@ -92,7 +94,8 @@ class Reflector(Generic[T]):
     async def _listed(self) -> str:
         listed, version = await self._projected()
         before = self.items
-        self.items, self._version = listed, int(version)
+        self.items, self._listed_at = listed, int(version)
+        self._version = self._listed_at
         # Nobody has judged by a cache that was not complete: there is nothing to judge anew.
         if self.synced.is_set() and self.items != before:
             self._on_change()
@@ -134,10 +137,10 @@ class Reflector(Generic[T]):
                 raise _GoneError
             raise ApiError(seen.get("code", 0), seen.get("reason", ""), seen.get("message", ""))
         version: str = seen["metadata"]["resourceVersion"]
-        if int(version) <= self._version:
+        if int(version) <= self._listed_at:
             return version  # what a list has told since, and what came of it
+        self._version = max(self._version, int(version))
         if event["type"] == "BOOKMARK":
-            self._version = int(version)
             return version
         uid = seen["metadata"]["uid"]
         before = self.items.get(uid)
@@ -149,7 +152,6 @@ class Reflector(Generic[T]):
             self.items[uid] = after = self._project(seen)
             if after != before:
                 self._on_change()
-        self._version = int(version)
         return version
 
 
