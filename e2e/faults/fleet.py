@@ -16,6 +16,7 @@ from faults.gateway_wire import GatewayWire
 from faults.gateways import PORT, Ailment, Gateway
 from faults.history import POD, Ending, Json, Seen
 from faults.records import path
+from harness.namespace import is_true
 from loopback_node.addresses import AddressBlock
 from loopback_node.api import STRATEGIC_PATCH, TRANSIENT, Api, ApiError
 from loopback_node.registration import Registration
@@ -186,7 +187,7 @@ class Fleet:
                 pod.gateway.connections *= wanted / held
             return
         missing = wanted - held
-        open_to = [p.gateway for p in mine if _is_ready(p.body)]
+        open_to = [p.gateway for p in mine if is_true(p.body, "Ready")]
         for gateway in sorted(open_to, key=lambda g: g.held):
             if missing <= 0:
                 return
@@ -289,11 +290,6 @@ def _namespace(pod: _Pod) -> str:
 
 def _revision(body: Json) -> int:
     return int(body["metadata"]["resourceVersion"])
-
-
-def _is_ready(body: Json) -> bool:
-    conditions = body.get("status", {}).get("conditions", ())
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _capacity(body: Json) -> int:

@@ -6,7 +6,7 @@ from faults.gateways import Ailment
 from faults.history import CLUSTER, WINDOW, Json
 from faults.records import AUTOSCALER, BUDGET
 from faults.scene import NAME, Scene
-from harness.manifests import autoscaler, window
+from harness.manifests import autoscaler, budget, window
 from imchat_operator.models import DRAIN
 
 QUICK: Json = {"connectionsPerSecond": 50, "deregisterDelay": "2s", "deadline": "15s"}
@@ -74,20 +74,11 @@ async def leave(scene: Scene) -> None:
 
 async def leave_late(scene: Scene) -> None:
     """Have the same while two budgets select the pod, until one of them is taken away."""
-    await scene.create(BUDGET, _second_budget())
+    await scene.create(BUDGET, budget("second", maxUnavailable=1))
     await scene.annotate(scene.pods[0], DRAIN, "true")
     await scene.until(lambda: scene.has_told("EvictionBlocked"), "EvictionBlocked")
     await scene.delete(BUDGET, "second")
     await _replaced(scene)
-
-
-def _second_budget() -> Json:
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "second"},
-        "spec": {"selector": {"matchLabels": {"app": "gateway"}}, "maxUnavailable": 1},
-    }
 
 
 async def scale_up(scene: Scene) -> None:

@@ -49,6 +49,16 @@ def stateful_gateways(*, replicas: int = 3, capacity: int = 500) -> Manifest:
     return {**deployment, "kind": "StatefulSet", "spec": {**deployment["spec"], **own}}
 
 
+def budget(name: str, **spec: Any) -> Manifest:
+    """Return a PodDisruptionBudget of the gateways; `spec` has what it allows."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": "gateway"}}, **spec},
+    }
+
+
 def autoscaler(name: str, *, scaled_object: str = "") -> Manifest:
     """Return a HorizontalPodAutoscaler of the gateways, as KEDA's if it has a ScaledObject."""
     owner = {

@@ -3,7 +3,7 @@
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import Manifest, gateways, steady
+from harness.manifests import budget, gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -16,20 +16,11 @@ def _begun(namespace: Namespace, *, replicas: int = 3, **spec: object) -> set[st
     return namespace.pod_names()
 
 
-def _budget(name: str, **spec: object) -> Manifest:
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": name},
-        "spec": {"selector": {"matchLabels": {"app": "gateway"}}, **spec},
-    }
-
-
 def test_a_budget_that_can_never_allow_it_is_named_and_an_ill_gateway_deleted_at_last(
     namespace: Namespace,
 ) -> None:
     ill = min(_begun(namespace))
-    namespace.apply(_budget("gateway", maxUnavailable=0))
+    namespace.apply(budget("gateway", maxUnavailable=0))
     namespace.fault(ill, "unready")
     note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"))
     assert "PodDisruptionBudget gateway can never allow it: it needs 3 healthy of 3" in note
@@ -42,7 +33,7 @@ def test_a_budget_that_can_never_allow_it_is_named_and_an_ill_gateway_deleted_at
 
 def test_two_budgets_on_one_pod_are_named_and_not_asked_again(namespace: Namespace) -> None:
     ill = min(_begun(namespace, healing={**_FAST, "evictWithin": "5m"}))
-    namespace.apply(_budget("second", maxUnavailable=1))
+    namespace.apply(budget("second", maxUnavailable=1))
     namespace.fault(ill, "unready")
     namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
     assert "eviction (refused for good: 2 PodDisruptionBudgets select it" in namespace.note(
@@ -50,15 +41,18 @@ def test_two_budgets_on_one_pod_are_named_and_not_asked_again(namespace: Namespa
     )
 
 
-def test_a_gateway_that_is_well_is_not_deleted_past_a_budget(namespace: Namespace) -> None:
+def test_a_gateway_that_is_well_is_not_deleted_past_abudget(namespace: Namespace) -> None:
     names = _begun(namespace)
     asked = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
         users.wait_for_connected(90)
         namespace.wait_for_load()
-        namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
+        namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
         note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)
+        namespace.wait_until(
+            lambda: namespace.condition("RemediationBlocked")["reason"] == "BackingOff"
+        )
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain-")
         cause = "DrainRequested: annotation imchat.dev/drain is true"
         assert note.startswith(f"{asked} ({cause}): tried")
@@ -78,7 +72,7 @@ def test_a_gateway_that_may_not_go_stays_out_once_another_has_its_place(
     asked = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
         users.wait_for_connected(90)
-        namespace.apply(_budget("gateway", maxUnavailable=0), _budget("second", maxUnavailable=0))
+        namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
         note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"), seconds=60)
         assert "2 PodDisruptionBudgets select it" in note

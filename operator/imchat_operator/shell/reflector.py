@@ -67,8 +67,7 @@ class Reflector(Generic[T]):
         listed, version = await self._projected()
         if int(version) < self._version:
             return False  # the watch was faster
-        self.items, self._listed_at = listed, int(version)
-        self._version = self._listed_at
+        self._take(listed, int(version))
         return self.items != before
 
     async def run(self) -> None:
@@ -94,13 +93,17 @@ class Reflector(Generic[T]):
     async def _listed(self) -> str:
         listed, version = await self._projected()
         before = self.items
-        self.items, self._listed_at = listed, int(version)
-        self._version = self._listed_at
+        self._take(listed, int(version))
         # Nobody has judged by a cache that was not complete: there is nothing to judge anew.
         if self.synced.is_set() and self.items != before:
             self._on_change()
         self.synced.set()
         return version
+
+    def _take(self, listed: dict[str, T], version: int) -> None:
+        """Have what a list tells take the place of what was known."""
+        self.items = listed
+        self._version = self._listed_at = version
 
     async def _projected(self) -> tuple[dict[str, T], str]:
         """List all, a page at a time: of whole objects next to nothing is kept."""
