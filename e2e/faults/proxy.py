@@ -92,6 +92,7 @@ class Proxy:
         self.disturbed = time.monotonic()
         if self._stale:
             self._stale_until = time.monotonic() + _STALE_SECONDS
+            self._told_stale.clear()
         if self._is_disordered:
             self._windows_from = time.monotonic() + _DISORDERED_SECONDS
 
