@@ -45,6 +45,11 @@ class Installed:
         """Return what an operator has printed since it started."""
         return self.own.kubectl("logs", pod)
 
+    def crashes(self, pod: dict[str, Any]) -> list[str]:
+        """Return the records of an operator's log that tell of an exception."""
+        lines = self.log(pod["metadata"]["name"]).splitlines()
+        return [line for line in lines if "Traceback" in line]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _named() -> None:
@@ -87,6 +92,6 @@ def namespace(kubeconfig: Path, installed: Installed) -> Iterator[Namespace]:
     made = Namespace(kubeconfig=kubeconfig, name=f"t-{uuid.uuid4().hex[:8]}")
     made.create()
     yield made
-    logs = [installed.log(pod["metadata"]["name"]) for pod in installed.pods()]
+    crashes = [crash for pod in installed.pods() for crash in installed.crashes(pod)]
     made.delete()
-    assert not any("Traceback" in log for log in logs)
+    assert not crashes, "\n\n".join(crashes)

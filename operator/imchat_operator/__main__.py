@@ -133,6 +133,7 @@ async def _announced(supervisor: Supervisor, health: Health) -> None:
 
 async def _until_told(settings: Settings) -> int:
     """Run, with the health endpoint, until SIGTERM or Ctrl-C; return the exit code."""
+    asyncio.get_running_loop().set_exception_handler(logs.tell_of_loop)
     health = Health()
     async with health.served(settings.address, settings.health_port):
         running = asyncio.create_task(_run(settings, health))

@@ -1,11 +1,13 @@
 """The log: one form for all records, and no credential in any."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
+import uvloop
 
 from imchat_operator.shell import logs
 
@@ -66,6 +68,22 @@ def test_an_exception_is_one_record_with_its_traceback(capsys: pytest.CaptureFix
     assert found["message"] == "a handler failed"
     assert "ValueError: it broke" in str(found["exception"])
     assert "Traceback" in str(found["exception"])
+
+
+def test_what_befell_a_connection_is_its_users_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json")
+
+    async def fails() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(logs.tell_of_loop)
+        for message, context in (
+            ("Fatal error on transport", {"transport": asyncio.Transport()}),
+            ("Task exception was never retrieved", {}),
+        ):
+            loop.call_exception_handler({"message": message, "exception": OSError()} | context)
+
+    uvloop.run(fails())
+    assert last(capsys)["message"] == "Task exception was never retrieved"
 
 
 def test_text_has_the_message_first_and_the_traceback_last(

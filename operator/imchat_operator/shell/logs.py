@@ -5,6 +5,7 @@ Records of ours, of kopf and of all libraries come out in the same form. What a 
 credential is written: error messages of libraries quote headers, and some quote whole URLs.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -92,6 +93,17 @@ def configure(form: str) -> None:
     root.setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def tell_of_loop(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what an event loop says that nobody awaits; its exception handler.
+
+    What befell a connection is not told: it is closed by then, and who reads from it or writes to
+    it got the error. One that we closed ourselves has nobody, and uvloop speaks of it as of a crash
+    when the other end had still something to say.
+    """
+    if "transport" not in context:
+        loop.default_exception_handler(context)
 
 
 def _without_noise(_: WrappedLogger, __: str, record: EventDict) -> EventDict:
