@@ -409,6 +409,20 @@ BUGS: tuple[Bug, ...] = (
         plans=("storm",),
     ),
     Bug(
+        name="moves a gateway that could not be evicted",
+        file="core/consent.py",
+        old="    if keeper is None or (keeper.yields",
+        new="    if True or (keeper.yields",
+        plans=("kept",),
+    ),
+    Bug(
+        name="starts no replacement for a budget that asks for one",
+        file="core/remediation.py",
+        old="Treatment.KEEP or patient.keeper is not None\n",
+        new="Treatment.KEEP\n",
+        plans=("kept",),
+    ),
+    Bug(
         name="deletes a gateway that is well past its budget",
         file="core/repairing.py",
         old="    if not is_well:\n",

@@ -11,6 +11,7 @@ from imchat_operator.models import DRAIN
 
 QUICK: Json = {"connectionsPerSecond": 50, "deregisterDelay": "2s", "deadline": "15s"}
 """Draining that is over in a moment."""
+_SECOND = budget("second", maxUnavailable=1)
 
 
 async def heal(scene: Scene) -> None:
@@ -56,11 +57,24 @@ async def have_a_storm(scene: Scene) -> None:
     )
 
 
-async def ask_in_vain(scene: Scene) -> None:
-    """Ask for a gateway that is well to leave, which its budget never allows."""
+async def _refused(scene: Scene) -> None:
+    """Have two budgets select a gateway that is well, once it has begun to leave."""
     await scene.annotate(scene.pods[0], DRAIN, "true")
+    await scene.until(lambda: bool(scene.phases()), "its drain")
+    await scene.create(BUDGET, _SECOND)
     await scene.until(lambda: scene.has_told("EvictionBlocked"), "EvictionBlocked")
-    await scene.until(lambda: scene.has_told("RemediationFailed"), "RemediationFailed")
+
+
+async def ask_in_vain(scene: Scene) -> None:
+    """Ask for a gateway that is well to leave, which is never allowed."""
+    await _refused(scene)
+    await scene.until(
+        lambda: scene.has_told("RemediationFailed") or scene.has_told("GatewaySurged"), "its end"
+    )
+    if scene.has_told("GatewaySurged"):  # for a load that was not known: it can't stay any more
+        await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+        await _replaced(scene)
+        return
     await scene.annotate(scene.pods[0], DRAIN, None)
     await scene.until(lambda: scene.is_calm(3), "three ready gateways, nothing under way")
 
@@ -73,11 +87,21 @@ async def leave(scene: Scene) -> None:
 
 
 async def leave_late(scene: Scene) -> None:
-    """Have the same while two budgets select the pod, until one of them is taken away."""
-    await scene.create(BUDGET, budget("second", maxUnavailable=1))
+    """Have the same, and two budgets select the pod until one of them is taken away."""
+    await _refused(scene)
+    await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+    await _replaced(scene)
+
+
+async def keep(scene: Scene) -> None:
+    """Ask for a gateway to leave while it could not be evicted; then only by a replacement."""
+    await scene.create(BUDGET, _SECOND)
     await scene.annotate(scene.pods[0], DRAIN, "true")
-    await scene.until(lambda: scene.has_told("EvictionBlocked"), "EvictionBlocked")
-    await scene.delete(BUDGET, "second")
+    await scene.until(
+        lambda: scene.condition("RemediationBlocked").get("reason") == "EvictionBlocked", "a hold"
+    )
+    await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+    await scene.until(lambda: scene.has_told("GatewaySurged"), "GatewaySurged")
     await _replaced(scene)
 
 
@@ -96,9 +120,12 @@ async def scale_down(scene: Scene) -> None:
     await scene.until(lambda: scene.is_calm(3), "three ready gateways")
 
 
+_BEGUN = {"Draining", "Removing"}
+
+
 async def _draining(scene: Scene) -> None:
     scene.want(80)
-    await scene.until(lambda: scene.phases() == {"Draining"}, "a drain of each victim")
+    await scene.until(lambda: _BEGUN >= scene.phases() >= {"Draining"}, "a drain of each victim")
 
 
 async def scale_by_hand(scene: Scene) -> None:

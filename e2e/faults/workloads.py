@@ -131,7 +131,19 @@ WORKLOADS = {
             users=90,
             spec=_steady(),
             play=plays.ask_in_vain,
-            most_unavailable=0,
+            # See there.
+            optional=frozenset(
+                {
+                    "GatewayEvicted",
+                    "GatewayReplaced",
+                    "GatewaySurged",
+                    "RemediationFailed",
+                    "RemediationVerified",
+                }
+            ),
+        ),
+        Workload(
+            name="kept", replicas=3, users=90, spec=_steady(), play=plays.keep, most_unavailable=0
         ),
         Workload(name="leave", replicas=3, users=90, spec=_steady(minReplicas=3), play=plays.leave),
         Workload(

@@ -8,6 +8,7 @@ from harness.manifests import budget, gateways, steady
 pytestmark = pytest.mark.usefixtures("operator")
 
 _FAST = {"unresponsiveFor": "2s", "notReadyFor": "3s", "restarts": 2, "evictWithin": "3s"}
+_SLOW = {"connectionsPerSecond": 20, "deregisterDelay": "2s"}
 
 
 def _begun(namespace: Namespace, *, replicas: int = 3, **spec: object) -> set[str]:
@@ -41,7 +42,7 @@ def test_two_budgets_on_one_pod_are_named_and_not_asked_again(namespace: Namespa
     )
 
 
-def test_a_gateway_that_is_well_is_not_deleted_past_abudget(namespace: Namespace) -> None:
+def test_nobody_is_moved_where_the_eviction_would_be_refused(namespace: Namespace) -> None:
     names = _begun(namespace)
     asked = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
@@ -49,6 +50,35 @@ def test_a_gateway_that_is_well_is_not_deleted_past_abudget(namespace: Namespace
         namespace.wait_for_load()
         namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        held = namespace.wait_until(
+            lambda: (
+                (found := namespace.condition("RemediationBlocked"))["status"] == "True" and found
+            )
+        )
+        assert held["reason"] == "EvictionBlocked"
+        assert held["message"].startswith(
+            f"{asked} could not be evicted, and serves on until it can: "
+            "2 PodDisruptionBudgets select it (gateway, second)"
+        )
+        assert len(namespace.ready_pods()) == 3
+        namespace.kubectl("delete", "poddisruptionbudget", "second")
+        note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+        assert note.startswith(asked), "a replacement first: then a budget that allows none does"
+        users.wait_for_connected(90)
+        assert users.leave()["dropped"] == 0
+    assert "GatewaySurged" in namespace.reasons()
+    assert "EvictionBlocked" not in namespace.reasons()
+
+
+def test_a_gateway_that_is_well_is_not_deleted_past_a_budget(namespace: Namespace) -> None:
+    names = _begun(namespace, draining=_SLOW)
+    asked = min(names)
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
+        users.wait_for_connected(90)
+        namespace.wait_for_load()
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        namespace.wait_until(lambda: namespace.status().get("drains"))
+        namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         note = namespace.wait_until(lambda: namespace.note("RemediationFailed"), seconds=60)
         namespace.wait_until(
             lambda: namespace.condition("RemediationBlocked")["reason"] == "BackingOff"
@@ -68,12 +98,13 @@ def test_a_gateway_that_may_not_go_stays_out_once_another_has_its_place(
     namespace: Namespace,
 ) -> None:
     """Back among them it would be one too many, and its ReplicaSet cut somebody off."""
-    names = _begun(namespace, minReplicas=3)
+    names = _begun(namespace, minReplicas=3, draining=_SLOW)
     asked = min(names)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "90") as users:
         users.wait_for_connected(90)
-        namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        namespace.wait_until(lambda: namespace.status().get("drains"))
+        namespace.apply(budget("gateway", maxUnavailable=0), budget("second", maxUnavailable=0))
         note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"), seconds=60)
         assert "2 PodDisruptionBudgets select it" in note
         ill = min(names - {asked})
@@ -93,8 +124,7 @@ def test_a_gateway_that_may_not_go_stays_out_once_another_has_its_place(
 def test_an_operator_killed_on_each_rung_goes_on_where_it_was(
     namespace: Namespace, operator: OperatorProcess
 ) -> None:
-    slow = {"connectionsPerSecond": 20, "deregisterDelay": "2s", "deadline": "2m"}
-    ill = min(_begun(namespace, minReplicas=3, draining=slow))
+    ill = min(_begun(namespace, minReplicas=3, draining={**_SLOW, "deadline": "2m"}))
     seen: list[str] = []
 
     def killed() -> bool:

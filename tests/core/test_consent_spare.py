@@ -1,5 +1,7 @@
 """What is well leaves only where enough of it, and room for all, is left."""
 
+from typing import Any
+
 import pytest
 from tests.core.ailing import on_node, unready
 from tests.core.fleet import (
@@ -15,7 +17,7 @@ from tests.core.fleet import (
 from tests.core.repairs import blocked, decided, repaired
 
 from imchat_operator.core.decision import Decision
-from imchat_operator.core.snapshot import DependencyState, Node
+from imchat_operator.core.snapshot import DependencyState, Gateway, Keeper, Node
 from imchat_operator.models import Phase
 
 ILL = crashed("a")
@@ -125,5 +127,62 @@ def test_a_target_that_starts_no_replacement_first_is_told() -> None:
         (
             "the others can't carry what a does, and a StatefulSet starts no replacement first; "
             "1 held: a (NodeLeaving: node n goes away: it is cordoned)"
+        ),
+    )
+
+
+STRICT = Keeper(why="PodDisruptionBudget b allows none", yields=True)
+TWO = Keeper(why="2 PodDisruptionBudgets select it", yields=False)
+
+
+def asked(keeper: Keeper | None, **fields: Any) -> Gateway:
+    return gateway("a", **{"drain_requested": True, "revision": "v1", "keeper": keeper, **fields})
+
+
+@pytest.mark.parametrize(
+    ("decision", "phases"),
+    [
+        pytest.param(
+            decided(asked(None), *gateways("bcd")), ["Isolating"], id="nothing would refuse it"
+        ),
+        pytest.param(
+            decided(asked(STRICT), *gateways("bcd")),
+            ["Surging"],
+            id="its budget lets it go once another is there",
+        ),
+        pytest.param(
+            decided(asked(STRICT), *gateways("bcd"), kind="StatefulSet"),
+            [],
+            id="where none comes first it serves on",
+        ),
+        pytest.param(decided(asked(TWO), *gateways("bcd")), [], id="nothing would let it go"),
+        pytest.param(
+            decided(asked(TWO, drain_requested=False, node=LEAVING.node), *gateways("bcd")),
+            ["Isolating"],
+            id="its clients are lost anyway where they are",
+        ),
+        pytest.param(
+            decided(asked(TWO, quarantine="INC-7"), *gateways("bcd")),
+            ["Surging"],
+            id="what is kept is not evicted",
+        ),
+        pytest.param(
+            decided(crashed("a", keeper=TWO), *gateways("bcd")),
+            ["Isolating"],
+            id="one that is ill does not serve on",
+        ),
+    ],
+)
+def test_what_would_not_be_evicted_is_not_moved(decision: Decision, phases: list[str]) -> None:
+    assert [d.phase for d in decision.status.drains] == phases
+
+
+def test_what_keeps_a_gateway_is_told() -> None:
+    assert blocked(decided(asked(TWO), *gateways("bcd"))) == (
+        "True",
+        "EvictionBlocked",
+        (
+            "a could not be evicted, and serves on until it can: 2 PodDisruptionBudgets select "
+            "it; 1 held: a (DrainRequested: annotation imchat.dev/drain is true)"
         ),
     )

@@ -5,16 +5,14 @@ from typing import Any
 
 import pytest
 from tests.shell.apiserver import ApiServer, Asked, Reply, listed, refused, session_with
+from tests.shell.budgets import BUDGETS, budget, synced
 
 from imchat_operator.core.decision import Evict, Outcome
 from imchat_operator.shell.act import Actor
-from imchat_operator.shell.eviction import selects
 from imchat_operator.shell.gateway import Gateways
 
 POD = "/api/v1/namespaces/chat/pods/gateway-a"
-BUDGETS = "/apis/policy/v1/namespaces/chat/poddisruptionbudgets"
 EVICT = Evict(pod="gateway-a", uid="uid-a", resource_version="5")
-OURS = {"matchLabels": {"app": "gateway"}}
 NOW = refused(
     429,
     "Cannot evict pod as it would violate the pod's disruption budget.",
@@ -37,27 +35,6 @@ TEN = timedelta(seconds=10)
 def found(uid: str = "uid-a", version: str = "5") -> Reply:
     labels = {"app": "gateway", "tier": "gold"}
     return Reply(body={"metadata": {"uid": uid, "resourceVersion": version, "labels": labels}})
-
-
-def budget(
-    name: str = "gateway",
-    selector: dict[str, Any] | None = OURS,
-    generation: int = 1,
-    conditions: tuple[dict[str, str], ...] = (),
-    **status: Any,
-) -> dict[str, Any]:
-    """Return a budget that needs 3 of 4 healthy pods and has 2."""
-    known = {"disruptionsAllowed": 0, "currentHealthy": 2, "desiredHealthy": 3, "expectedPods": 4}
-    return {
-        "metadata": {"name": name, "generation": generation},
-        "spec": {} if selector is None else {"selector": selector},
-        "status": {"observedGeneration": 1, "conditions": list(conditions), **known, **status},
-    }
-
-
-def synced(status: str, reason: str, message: str) -> tuple[dict[str, str], ...]:
-    kind = "DisruptionAllowed"
-    return ({"type": kind, "status": status, "reason": reason, "message": message},)
 
 
 async def evicted(answer: Reply, budgets: Reply, pod: Reply | None = None) -> Outcome:
@@ -251,36 +228,3 @@ async def test_another_failure_is_no_budgets() -> None:
     server = ApiServer({f"GET {POD}": found(), f"POST {POD}/eviction": refused(500, "etcd")})
     assert await performed(server) == Outcome(action=EVICT, refused="etcd")
     assert f"GET {BUDGETS}" not in server.requests
-
-
-def expression(operator: str, *values: str, key: str = "tier") -> dict[str, Any]:
-    return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
-
-
-@pytest.mark.parametrize(
-    ("selector", "expected"),
-    [
-        pytest.param(None, False, id="none selects nothing"),
-        pytest.param({}, True, id="an empty one selects all"),
-        pytest.param({"matchLabels": {"app": "gateway"}}, True, id="a label"),
-        pytest.param({"matchLabels": {"app": "web"}}, False, id="another value"),
-        pytest.param({"matchLabels": {"app": "gateway", "x": ""}}, False, id="one of two labels"),
-        pytest.param(expression("In", "gold", "tin"), True, id="In"),
-        pytest.param(expression("In", "tin"), False, id="not In"),
-        pytest.param(expression("In", "gold", key="x"), False, id="In, without the label"),
-        pytest.param(expression("NotIn", "tin"), True, id="NotIn"),
-        pytest.param(expression("NotIn", "gold"), False, id="not NotIn"),
-        pytest.param(expression("NotIn", "gold", key="x"), True, id="NotIn, without the label"),
-        pytest.param(expression("Exists"), True, id="Exists"),
-        pytest.param(expression("Exists", key="x"), False, id="not Exists"),
-        pytest.param(expression("DoesNotExist", key="x"), True, id="DoesNotExist"),
-        pytest.param(expression("DoesNotExist"), False, id="not DoesNotExist"),
-        pytest.param({**OURS, **expression("Exists", key="x")}, False, id="both have to match"),
-        pytest.param(expression("Like", "g*"), False, id="an operator of the future"),
-    ],
-)
-def test_a_selector_is_read_as_kubernetes_reads_it(
-    selector: dict[str, Any] | None,
-    expected: bool,  # noqa: FBT001 -- a table's
-) -> None:
-    assert selects(selector, {"app": "gateway", "tier": "gold"}) is expected

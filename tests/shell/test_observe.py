@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from tests.core.fleet import NOON
 from tests.shell.apiserver import ApiServer, Reply, listed, session_with
+from tests.shell.budgets import BUDGETS, budget
 from tests.shell.serving import Answer, served
 
 from imchat_operator.core.snapshot import (
@@ -23,7 +24,7 @@ from imchat_operator.core.snapshot import (
     Snapshot,
     TargetMissing,
 )
-from imchat_operator.models import ImChatClusterStatus, Storm, Suspect
+from imchat_operator.models import DRAIN, ImChatClusterStatus, Storm, Suspect
 from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.gateway import Gateways
 from imchat_operator.shell.observe import LEEWAY, Clients, Observer, is_watched_closely
@@ -153,6 +154,19 @@ async def test_a_snapshot_has_gateways_with_their_nodes_and_what_they_need() -> 
     assert all(isinstance(g.reading, Reported) for g in snapshot.gateways)
     why = "spec.dependencies: there is no Service db: create it or correct the name"
     assert snapshot.dependencies == (DependencyState(name="database", up=None, why=why),)
+
+
+async def test_what_would_refuse_the_eviction_of_a_gateway_that_is_to_leave_is_looked_at() -> None:
+    server = server_with(pod("a"), pod("b", labels={"app": "gateway"}))
+    server.replies[f"GET {BUDGETS}"] = listed(budget(desiredHealthy=4))
+    leaving = server.replies[f"GET {PODS}"].body["items"][1]["metadata"]
+    async with observing(server, figures) as observe:
+        await observe()
+    assert f"GET {BUDGETS}" not in server.requests
+    leaving["annotations"] = {DRAIN: "true"}
+    async with observing(server, figures) as observe:
+        kept = {g.name: g.keeper and g.keeper.yields for g in (await observe()).gateways}
+    assert kept == {"a": None, "b": True}
 
 
 async def test_a_lease_of_a_silent_gateways_node_is_looked_at() -> None:

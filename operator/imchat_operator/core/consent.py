@@ -225,15 +225,23 @@ def _spare(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
         least = facts.health.min_healthy
         why = f"{facts.health.text}: with one less it would be less than {least}%"
         return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
-    gateway, node = patient.gateway, patient.gateway.node
-    is_lost_anyway = node is not None and bool(node.leaving)
-    if is_lost_anyway or can_surge(facts, gateway) or not lacks_room(facts, gateway):
+    gateway = patient.gateway
+    if patient.is_lost_anyway or can_surge(facts, gateway) or not lacks_room(facts, gateway):
         return None
     why = (
         f"the others can't carry what {gateway.name} does, and a {facts.target.kind} "
         "starts no replacement first"
     )
     return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
+
+
+def _kept(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
+    """What would not be let go of in the end is not moved: its clients would have it twice."""
+    keeper, gateway = patient.keeper, patient.gateway
+    if keeper is None or (keeper.yields and can_surge(facts, gateway)):
+        return None
+    why = f"{gateway.name} could not be evicted, and serves on until it can: {keeper.why}"
+    return Hold(reason=Reason.EVICTION_BLOCKED, why=why)
 
 
 _QUESTIONS: tuple[Callable[[Facts, Patient, Budget], Hold | None], ...] = (
@@ -248,6 +256,7 @@ _QUESTIONS: tuple[Callable[[Facts, Patient, Budget], Hold | None], ...] = (
     _concurrent,
     _records,
     _spare,
+    _kept,
 )
 
 

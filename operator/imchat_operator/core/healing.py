@@ -18,7 +18,7 @@ from imchat_operator.core.ailments import (
     treatment,
 )
 from imchat_operator.core.diagnosis import diagnosis
-from imchat_operator.core.snapshot import Gateway, Snapshot, Target
+from imchat_operator.core.snapshot import Gateway, Keeper, Snapshot, Target
 from imchat_operator.models import (
     MOST_RESTARTS,
     Healing,
@@ -98,6 +98,17 @@ class Patient:
     def is_requested(self) -> bool:
         """Whether a person asks for it, which passes what holds the operator's own repairs."""
         return self.diagnosis.ailment in REQUESTED
+
+    @property
+    def is_lost_anyway(self) -> bool:
+        """Whether its node goes away soon, whatever becomes of it."""
+        return self.gateway.node is not None and bool(self.gateway.node.leaving)
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """What would refuse its eviction; to have moved its clients would be for nothing then."""
+        is_moved = self.treatment is Treatment.EVACUATE and not self.is_lost_anyway
+        return self.gateway.keeper if is_moved else None
 
     @property
     def failed_at(self) -> datetime:

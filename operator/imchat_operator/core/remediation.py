@@ -185,7 +185,8 @@ def _record(facts: Facts, patient: Patient) -> Drain:
 def _first_phase(facts: Facts, patient: Patient) -> Phase:
     if patient.treatment is Treatment.REMOVE:
         return Phase.DELETING
-    is_first = patient.treatment is Treatment.KEEP or lacks_room(facts, patient.gateway)
+    is_kept = patient.treatment is Treatment.KEEP or patient.keeper is not None
+    is_first = is_kept or lacks_room(facts, patient.gateway)
     is_waited_for = patient.gateway.released or (is_first and can_surge(facts, patient.gateway))
     return Phase.SURGING if is_waited_for else Phase.ISOLATING
 

@@ -144,6 +144,25 @@ class Node:
         """Whether nothing can run on it any more: a pod of it may be deleted by force."""
         return self.fenced or not self.exists
 
+    @property
+    def drives_out(self) -> bool:
+        """Whether what is well on it may have to leave."""
+        is_sound = self.exists and self.ready and not self.pressures
+        return bool(self.leaving) or self.cordoned or not is_sound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """What would refuse the eviction of a pod that is well: its PodDisruptionBudget, or several.
+
+    Attributes:
+        why: in words, with its figures.
+        yields: whether it would let the pod go once a replacement is ready beside it.
+    """
+
+    why: str
+    yields: bool
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway(PodFacts):
@@ -153,11 +172,13 @@ class Gateway(PodFacts):
         node: where it runs; None before a node has taken it.
         pending: whether a container has yet to be started for the first time.
         reading: what the gateway says of itself.
+        keeper: what would refuse its eviction; None if nothing would, or nobody asked.
     """
 
     node: Node | None
     pending: bool
     reading: Reading
+    keeper: Keeper | None = None
 
     @property
     def node_name(self) -> str:

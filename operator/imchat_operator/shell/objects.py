@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 
 from imchat_operator.core.pod import PodFacts
-from imchat_operator.core.snapshot import Gateway, Node, Reading
+from imchat_operator.core.snapshot import Gateway, Keeper, Node, Reading
 from imchat_operator.models import DRAIN, QUARANTINE, READINESS_GATE, RELEASED
 from imchat_operator.shell import pod_status
 from imchat_operator.shell.kube import Json
@@ -35,9 +36,11 @@ class Pod(PodFacts):
     Attributes:
         node: the name of its node; empty before one has taken it.
         ports: the TCP ports that its containers declare.
+        labels: names and values; one object for all pods that have the same.
     """
 
     namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
     node: str
     address: str
     ports: tuple[int, ...]
@@ -65,6 +68,7 @@ def pod(found: Json) -> Pod:
     released = _released(meta)
     return Pod(
         namespace=meta["namespace"],
+        labels=_shared(tuple(sorted(meta.get("labels", {}).items()))),
         name=meta["name"],
         uid=meta["uid"],
         node=spec.get("nodeName", ""),
@@ -98,6 +102,12 @@ def pod(found: Json) -> Pod:
         quarantine=_quarantine(annotations),
         asked_by=_annotator(meta, {DRAIN, QUARANTINE} & annotations.keys()),
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return an equal value that others have too."""
+    return labels
 
 
 def _is_true(status: Json, kind: str) -> bool:
@@ -183,10 +193,13 @@ def _cost(annotations: dict[str, str]) -> int:
         return 0
 
 
-def gateway(found: Pod, *, node: Node | None, reading: Reading) -> Gateway:
+def gateway(
+    found: Pod, *, node: Node | None, reading: Reading, keeper: Keeper | None = None
+) -> Gateway:
     """Return a pod as the core sees it."""
     facts = {name: getattr(found, name) for name in _FACTS}
-    return Gateway(**facts, node=node, pending=found.phase == "Pending", reading=reading)
+    is_pending = found.phase == "Pending"
+    return Gateway(**facts, node=node, pending=is_pending, reading=reading, keeper=keeper)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from imchat_operator.core.claims import Claim
 from imchat_operator.core.decision import Outcome, Scale
 from imchat_operator.core.snapshot import (
     DependencyState,
+    Node,
     NotAsked,
     Snapshot,
     Target,
@@ -21,6 +22,7 @@ from imchat_operator.core.snapshot import (
 from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
 from imchat_operator.shell.addresses import Address, Network, address_of
 from imchat_operator.shell.audit import AuditFile
+from imchat_operator.shell.budgets import Keepers
 from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.dependencies import Dependencies
 from imchat_operator.shell.gateway import Gateways
@@ -82,6 +84,7 @@ class Observer:
         self._caches = caches
         self._nodes = Nodes(api, caches.nodes, Leases(api))
         self._on_change = on_change
+        self._keepers = Keepers(api, namespace)
         self._source = LoadSource(api, clients.gateways, clients.prometheus)
         self._dependencies = Dependencies(api, clients.prometheus, namespace)
         self._namespace = namespace
@@ -136,6 +139,9 @@ class Observer:
         sample, dependencies = await self._sampled(asked, addresses, longest + LEEWAY)
         measured = await self._source.measured(asked, body["metadata"]["generation"], sample)
         nodes = await self._nodes.of(pods, sample)
+        known = {d.uid for d in history.drains}
+        leaving = [p for p in pods if p.uid not in known and _may_leave(p, nodes.get(p.node))]
+        keepers = await self._keepers.of(leaving)
         target = await self._target(found, spec.target_ref, history, outcomes)
         snapshot = Snapshot(
             now=datetime.now(UTC),
@@ -147,6 +153,7 @@ class Observer:
                     self._newest(p),
                     node=nodes.get(p.node),
                     reading=sample.reading(p.uid) if p.answers else NotAsked(),
+                    keeper=keepers.get(p.uid),
                 )
                 for p in pods
             ),
@@ -274,6 +281,11 @@ class Observer:
             resource_version=found["metadata"]["resourceVersion"],
             manager=manager,
         )
+
+
+def _may_leave(found: Pod, node: Node | None) -> bool:
+    """Return whether a pod may be about to be moved, well as it is."""
+    return found.drain_requested or (node is not None and node.drives_out)
 
 
 def is_under_way(history: ImChatClusterStatus) -> bool:
