@@ -338,10 +338,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/readmission.py",
         old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
         new="    if not isinstance(gateway.reading, Silent | Unreadable):\n",
-        plans=(
-            "delete figures-absent@2 figures-stale@42 order-broken@2",
-            *(f"delete figures-stale@{at} order-broken@2" for at in (40, 42, 44, 46, 48)),
-        ),
+        plans=("delete figures-absent@2 figures-stale@42 order-broken@2",),
     ),
     Bug(
         name="takes a gateway that can't be read for empty",
