@@ -6,7 +6,12 @@ import pytest
 from tests.core.fleet import drain, repair
 
 from imchat_operator.core.decision import Decision
-from imchat_operator.models import Drain, ImChatClusterStatus, Phase
+from imchat_operator.models import Drain, ImChatClusterStatus, Phase, Purpose
+
+
+def donor(phase: Phase) -> Drain:
+    return drain("a", phase, purpose=Purpose.REBALANCE)
+
 
 OLD = repair("a", Phase.ISOLATING)
 
@@ -23,6 +28,8 @@ OLD = repair("a", Phase.ISOLATING)
         pytest.param((OLD,), (), True, id="one stays after all"),
         pytest.param((repair("a", Phase.REPLACING),), (), False, id="one is replaced"),
         pytest.param((drain("a", Phase.DRAINING),), (), False, id="a fleet stays as it is"),
+        pytest.param((donor(Phase.DRAINING),), (), True, id="one keeps its connections"),
+        pytest.param((donor(Phase.RETURNING),), (), False, id="one has shared out its own"),
     ],
 )
 def test_only_what_is_new_or_undone_turns(

@@ -106,7 +106,7 @@ from tests.core.world import (
             [("gateway-0", "Evict")],
             {
                 "Rebalancing",
-                "Rebalanced",
+                "RebalanceStopped",
                 "GatewayUnhealthy",
                 "ConnectionsCut",
                 "GatewayEvicted",

@@ -178,6 +178,18 @@ def test_a_rebalance_that_begins_is_told_with_its_figures() -> None:
             True,
             id="but a gateway is new",
         ),
+        pytest.param(
+            LastRebalance(at=at(-59), least=390, stopped=True),
+            {},
+            False,
+            id="it was stopped just now",
+        ),
+        pytest.param(
+            LastRebalance(at=at(-60), least=390, stopped=True),
+            {},
+            True,
+            id="it was stopped a minute ago",
+        ),
     ],
 )
 def test_a_rebalance_that_did_not_help_is_not_tried_again_soon(

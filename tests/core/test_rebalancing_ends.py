@@ -40,7 +40,7 @@ from imchat_operator.core.snapshot import (
     Gateway,
     Unreadable,
 )
-from imchat_operator.models import Drain, Phase, Purpose
+from imchat_operator.models import Drain, LastRebalance, Phase, Purpose
 
 
 def shedding(decision: Decision) -> dict[str, int]:
@@ -181,10 +181,10 @@ def test_a_rebalance_that_is_over_gives_back_its_donors_and_is_told() -> None:
 
 def test_a_silent_gateway_is_not_told_to_be_empty() -> None:
     fleet = (gateway("a", SILENT), gateway("b", Unreadable(why="404")), gateway("c", 380))
-    found = decided(gateways=fleet, history={"drains": (donor(),)})
+    found = decided(gateways=fleet, history={"drains": (RETURNING,)})
     assert messages(found, "Rebalanced") == ["now 2 gateways hold 300 to 380 connections"]
     blind = (isolated("a", Unreadable(why="404")), gateway("b", Unreadable(why="404")))
-    found = decided(gateways=blind, history={"drains": (donor(),)})
+    found = decided(gateways=blind, history={"drains": (RETURNING,)})
     assert messages(found, "Rebalanced") == ["now no gateway tells how many connections it holds"]
 
 
@@ -259,6 +259,42 @@ def test_a_rebalance_is_stopped_and_that_is_told(fields: dict[str, Any], why: st
     assert messages(found, "RebalanceStopped") == [f"connections stay: {why}"]
     assert found.actions[-2:] == GIVEN_BACK
     assert not [a for a in found.actions if isinstance(a, StartDrain)]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "last"),
+    [
+        pytest.param(
+            (*gateways("bc"), gateway("d", Unreadable(why="404"))),
+            LastRebalance(at=at(0), least=100, stopped=True),
+            id="nobody knew the load: it says nothing of whether it helps",
+        ),
+        pytest.param(
+            (*gateways("bcef"), gateway("d", SILENT)),
+            LastRebalance(at=at(-20), least=100),
+            id="whoever fell ill may have had too much",
+        ),
+    ],
+)
+def test_how_a_rebalance_was_stopped_is_remembered(
+    fleet: tuple[Gateway, ...], last: LastRebalance
+) -> None:
+    history = {
+        "drains": (donor(),),
+        "last_rebalance": LastRebalance(at=at(-20), least=100),
+    }
+    found = decided(gateways=(SHEDS, *fleet), history=history)
+    assert messages(found, "RebalanceStopped")
+    assert found.status.last_rebalance == last
+
+
+def test_one_whose_donors_fell_silent_is_stopped() -> None:
+    fleet = (isolated("a", SILENT), *gateways("bcdef"))
+    found = decided(gateways=fleet, history={"drains": (donor(),)})
+    assert messages(found, "Rebalanced") == []
+    assert messages(found, "RebalanceStopped") == [
+        "connections stay: those who shed them are gone, or tell nothing"
+    ]
 
 
 def test_a_donor_still_counts_as_capacity_and_as_ready() -> None:

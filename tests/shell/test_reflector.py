@@ -44,7 +44,7 @@ def _kept(found: dict[str, Any]) -> Kept:
 class Server:
     """Lists `things` in pages of one, and plays one script per watch request.
 
-    From the second list on, it has `later` things and is at version 9.
+    From the second list on it has `later` things, and is at version 9, and 2 later each time.
     """
 
     things: list[dict[str, Any]] = field(default_factory=list)
@@ -63,9 +63,9 @@ class Server:
     def _list(self, request: web.Request) -> web.Response:
         page = int(request.query.get("continue", "0"))
         self.lists += page == 0
-        things, version = (self.things, "1") if self.lists == 1 else (self.later, "9")
+        things, version = (self.things, 1) if self.lists == 1 else (self.later, 5 + 2 * self.lists)
         more = page + 1 < len(things)
-        metadata = {"resourceVersion": version}
+        metadata = {"resourceVersion": str(version)}
         return web.json_response(
             {
                 "metadata": {**metadata, "continue": str(page + 1)} if more else metadata,
@@ -245,12 +245,25 @@ async def test_an_event_that_comes_after_a_later_one_of_another_object_counts() 
 
 async def test_what_is_listed_again_is_no_news_if_the_watch_has_told_more() -> None:
     server = Server(
-        things=[_thing("a", 1)], later=[], scripts=[[_event("MODIFIED", "a", 10), "hold"]]
+        things=[_thing("a", 1)], later=[], scripts=[[_event("MODIFIED", "a", 99), "hold"]]
     )
     async with _reflected(server) as (reflector, _):
-        await _until(lambda: [v.version for v in reflector.items.values()] == ["10"])
+        await _until(lambda: [v.version for v in reflector.items.values()] == ["99"])
         assert not await reflector.catch_up()
         assert _names(reflector) == {"a"}
+
+
+async def test_what_the_watch_never_told_is_listed_until_that_is_as_new_as_the_watch() -> None:
+    server = Server(
+        things=[_thing("a", 1), _thing("b", 1)],
+        later=[_thing("b", 10)],
+        scripts=[[_event("MODIFIED", "b", 10), "hold"]],
+    )
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: "10" in {v.version for v in reflector.items.values()})
+        assert await reflector.catch_up()
+        assert _names(reflector) == {"b"}
+    assert server.lists == 3
 
 
 async def test_a_list_that_tells_the_same_is_no_news() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from imchat_operator.models import ImChatClusterStatus, Phase
+from imchat_operator.models import ImChatClusterStatus, Phase, Purpose
 from imchat_operator.units import instant_text
 
 
@@ -305,7 +305,11 @@ class Decision:
         """Whether a gateway is to leave that was not to before, or to stay after all."""
         before = {(d.uid, d.id) for d in history.drains}
         now = {(d.uid, d.id) for d in self.status.drains}
-        undone = (d for d in history.drains if d.is_healing and d.phase in _REVERSIBLE)
+        undone = (
+            d
+            for d in history.drains
+            if d.purpose is not Purpose.SCALE_DOWN and d.phase in _REVERSIBLE
+        )
         return bool(now - before) or any((d.uid, d.id) not in now for d in undone)
 
 

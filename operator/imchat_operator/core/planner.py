@@ -106,7 +106,8 @@ def _decided(snapshot: Snapshot, target: Target) -> Decision:
     )
     found = (*verdicts(facts), *upkeep.verdicts(facts), *size.verdicts, *repairs.verdicts)
     held = frozenset(a for stage in stages for a in stage.held)
-    records = {**upkeep.records(facts, held), **_healing_status(repairs, steps), "sizing": how}
+    records = {**upkeep.records(facts, held), **_healing_status(repairs, steps)}
+    records |= {"sizing": how, "last_rebalance": shares.last}
     after = _status(facts, size, slowed, progress.changed).model_copy(update=records)
     status, dropped = recorded(snapshot, facts.id, after, found, notices)
     return Decision(
@@ -215,7 +216,6 @@ def _status(
         resize=size.resize,
         last_resizes=permissions.last_resizes(snapshot, changed),
         recommendation=size.recommendation,
-        last_rebalance=rebalancing.last_rebalance(facts),
         conflict=facts.owner.conflict,
         pacing=slowed,
         blindness=facts.blindness,

@@ -5,6 +5,7 @@ rotation, closed at the pace of drains down to the average, back into rotation. 
 others take all that come. Undoing is dropping the record, as with every drain.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
@@ -34,6 +35,8 @@ _MOST_DONORS = 48
 # One that gave the emptiest gateway this share of the average, in percent, did help.
 _REST = timedelta(minutes=10)
 _LEAST_GAIN = 10
+# One that was stopped since nobody knew the load says nothing of whether it helps.
+_SHORT_REST = timedelta(minutes=1)
 # Those that were closed are told to come back within two seconds; not to where they were.
 _SETTLING = timedelta(seconds=3)
 
@@ -99,27 +102,50 @@ def _closing(snapshot: Snapshot, drain: Drain, gateway: Gateway, pace: int) -> S
     )
 
 
-def rebalanced(facts: Facts) -> Part:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing(Part):
+    """The part of this stage, and what it remembers."""
+
+    last: LastRebalance | None
+
+
+def rebalanced(facts: Facts) -> Sharing:
     """Return the rebalance that begins now, or the end of the one under way."""
+    last = facts.snapshot.history.last_rebalance
     others = tuple(d for d in facts.drains if d.purpose is not Purpose.REBALANCE)
     why = _objection(facts)
     was_on = bool(donors(facts.snapshot.history.drains))
     is_on = len(others) < len(facts.drains)
     window = facts.maintenance.held(WindowAction.REBALANCE)
-    if is_on and why:
-        return _told(others, facts, Reason.REBALANCE_STOPPED, f"connections stay: {why}")
+    cluster = facts.snapshot.cluster
+    is_cut_short = was_on and not is_on and not _has_returned(facts.snapshot)
+    if is_cut_short or (is_on and why):
+        message = f"connections stay: {why or 'those who shed them are gone, or tell nothing'}"
+        notices = (cluster.notice(Reason.REBALANCE_STOPPED, message),)
+        return Sharing(drains=others, notices=notices, last=_stopped(facts, last))
     if was_on and not is_on:
-        return _told(others, facts, Reason.REBALANCED, f"now {_spread(facts.snapshot)}")
+        message = f"now {_spread(facts.snapshot)}"
+        notices = (cluster.notice(Reason.REBALANCED, message),)
+        return Sharing(drains=others, notices=notices, last=last)
     if is_on or why:
-        return Part(drains=facts.drains)
-    if window:
-        is_wanted = bool(_donors(facts))
-        return Part(drains=facts.drains, held=(WindowAction.REBALANCE,) if is_wanted else ())
-    return _begun(facts)
+        return Sharing(drains=facts.drains, last=last)
+    found = _donors(facts)
+    if window or not found:
+        held = (WindowAction.REBALANCE,) if found else ()
+        return Sharing(drains=facts.drains, held=held, last=last)
+    return _begun(facts, found)
 
 
-def _told(drains: tuple[Drain, ...], facts: Facts, reason: Reason, message: str) -> Part:
-    return Part(drains=drains, notices=(facts.snapshot.cluster.notice(reason, message),))
+def _has_returned(snapshot: Snapshot) -> bool:
+    """Whether one of the donors had done what it was to do."""
+    drains = snapshot.history.drains
+    return any(d.purpose is Purpose.REBALANCE and d.phase is Phase.RETURNING for d in drains)
+
+
+def _stopped(facts: Facts, last: LastRebalance | None) -> LastRebalance | None:
+    if last is None or not isinstance(facts.load, Unknown):
+        return last
+    return last.model_copy(update={"at": facts.snapshot.now, "stopped": True})
 
 
 def _spread(snapshot: Snapshot) -> str:
@@ -152,10 +178,7 @@ def _objection(facts: Facts) -> str:
     return "" if takers else "no other gateway takes connections"
 
 
-def _begun(facts: Facts) -> Part:
-    found = _donors(facts)
-    if not found:
-        return Part(drains=facts.drains)
+def _begun(facts: Facts, found: tuple[Gateway, ...]) -> Sharing:
     snapshot = facts.snapshot
     fair = _average(snapshot.gateways)
     share = ceil(fair)
@@ -170,7 +193,9 @@ def _begun(facts: Facts) -> Part:
         f"{_spread(snapshot)}; {names} move {excess} of them to the others, "
         f"{snapshot.spec.draining.connections_per_second} a second"
     )
-    return Part(
+    least = min(g.connections for g in facts.members)
+    return Sharing(
+        last=LastRebalance(at=snapshot.now, least=least),
         actions=isolation(*found),
         notices=(snapshot.cluster.notice(Reason.REBALANCING, message),),
         drains=(*facts.drains, *new),
@@ -218,18 +243,12 @@ def _holds_too_much(gateway: Gateway, fair: float, policy: Scaling) -> bool:
 def _is_rested(snapshot: Snapshot, members: tuple[Gateway, ...]) -> bool:
     """Return whether another rebalance may begin: after a rest, or since the latest one helped."""
     last = snapshot.history.last_rebalance
-    if last is None or not timedelta() <= snapshot.now - last.at < _REST:
+    if last is None:
+        return True
+    rest = _SHORT_REST if last.stopped else _REST
+    if not timedelta() <= snapshot.now - last.at < rest:
         return True
     if any(g.created_at >= last.at for g in members):
         return True
     gained = min(g.connections for g in members) - last.least
     return gained * 100 >= _LEAST_GAIN * _average(members)
-
-
-def last_rebalance(facts: Facts) -> LastRebalance | None:
-    """Return the record of the latest rebalance, which may begin now."""
-    history = facts.snapshot.history
-    if not donors(facts.drains) - donors(history.drains):
-        return history.last_rebalance
-    least = min(g.connections for g in facts.members)
-    return LastRebalance(at=facts.snapshot.now, least=least)

@@ -143,8 +143,12 @@ class LastResize(Model):
 class LastRebalance(Model):
     """When the latest rebalance began, and what the emptiest gateway held then."""
 
-    at: Instant = Field(description="When it began.")
-    least: int = Field(description="Connections of the emptiest gateway then.")
+    at: Instant = Field(description="When it began, or was stopped.")
+    least: int = Field(description="Connections of the emptiest gateway when it began.")
+    stopped: bool = Field(
+        default=False,
+        description="Whether it was stopped as the load became unknown: it is soon tried again.",
+    )
 
 
 class Recommendation(Model):

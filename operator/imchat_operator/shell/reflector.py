@@ -20,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 _SHORTEST_WATCH, _LONGEST_WATCH = 300, 600  # spread, so that not all are begun anew together
 _LONGEST_SILENCE = 150  # two bookmarks were missed: the API server sends one every minute or so
 _LONGEST_PAUSE = 30.0
+_LOOKS = 3
 # The server ends a watch itself; this is for a connection that has died unnoticed.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
 
@@ -64,10 +65,12 @@ class Reflector(Generic[T]):
             ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
         """
         before = self.items
-        listed, version = await self._projected()
-        if int(version) < self._version:
-            return False  # the watch was faster
-        self._take(listed, int(version))
+        for _ in range(_LOOKS):
+            listed, version = await self._projected()
+            if int(version) >= self._version:
+                self._take(listed, int(version))
+                return self.items != before
+            # The watch was faster: what it has told since is not in that list.
         return self.items != before
 
     async def run(self) -> None:
