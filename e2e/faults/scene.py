@@ -87,6 +87,10 @@ class Scene:
         is_whole = len(self.pods) == len(self.ready) == self.replicas == replicas
         return is_whole and not self.status.get("drains") and not self.status.get("resize")
 
+    def least_held(self) -> int:
+        """Return how many connections the emptiest gateway holds."""
+        return min(self.fleet.gateway(pod["metadata"]["uid"]).held for pod in self.pods)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that the operator has yet to go on with."""

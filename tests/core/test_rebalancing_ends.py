@@ -288,6 +288,15 @@ def test_how_a_rebalance_was_stopped_is_remembered(
     assert found.status.last_rebalance == last
 
 
+def test_one_that_is_done_is_not_stopped_while_its_donors_come_back() -> None:
+    nobody = (gateway(n, ready=False) for n in "bcd")
+    found = decided(gateways=(SHEDS, *nobody), history={"drains": (RETURNING,)})
+    assert shedding(found) == {}
+    assert messages(found, "RebalanceStopped") == []
+    assert len(messages(found, "Rebalanced")) == 1
+    assert found.actions[-2:] == GIVEN_BACK
+
+
 def test_one_whose_donors_fell_silent_is_stopped() -> None:
     fleet = (isolated("a", SILENT), *gateways("bcdef"))
     found = decided(gateways=fleet, history={"drains": (donor(),)})

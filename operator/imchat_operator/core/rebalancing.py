@@ -118,12 +118,12 @@ def rebalanced(facts: Facts) -> Sharing:
     is_on = len(others) < len(facts.drains)
     window = facts.maintenance.held(WindowAction.REBALANCE)
     cluster = facts.snapshot.cluster
-    is_cut_short = was_on and not is_on and not _has_returned(facts.snapshot)
-    if is_cut_short or (is_on and why):
+    is_shed = _is_shed(facts.snapshot)
+    if was_on and not is_shed and (why or not is_on):
         message = f"connections stay: {why or 'those who shed them are gone, or tell nothing'}"
         notices = (cluster.notice(Reason.REBALANCE_STOPPED, message),)
         return Sharing(drains=others, notices=notices, last=_stopped(facts, last))
-    if was_on and not is_on:
+    if was_on and (why or not is_on):
         message = f"now {_spread(facts.snapshot)}"
         notices = (cluster.notice(Reason.REBALANCED, message),)
         return Sharing(drains=others, notices=notices, last=last)
@@ -136,10 +136,10 @@ def rebalanced(facts: Facts) -> Sharing:
     return _begun(facts, found)
 
 
-def _has_returned(snapshot: Snapshot) -> bool:
-    """Whether one of the donors had done what it was to do."""
-    drains = snapshot.history.drains
-    return any(d.purpose is Purpose.REBALANCE and d.phase is Phase.RETURNING for d in drains)
+def _is_shed(snapshot: Snapshot) -> bool:
+    """Whether all donors had done what they were to do: they only come back."""
+    shedding = (d for d in snapshot.history.drains if d.purpose is Purpose.REBALANCE)
+    return all(d.phase is Phase.RETURNING for d in shedding)
 
 
 def _stopped(facts: Facts, last: LastRebalance | None) -> LastRebalance | None:
