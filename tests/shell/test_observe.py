@@ -159,11 +159,15 @@ async def test_a_snapshot_has_gateways_with_their_nodes_and_what_they_need() -> 
 async def test_what_would_refuse_the_eviction_of_a_gateway_that_is_to_leave_is_looked_at() -> None:
     server = server_with(pod("a"), pod("b", labels={"app": "gateway"}))
     server.replies[f"GET {BUDGETS}"] = listed(budget(desiredHealthy=4))
-    leaving = server.replies[f"GET {PODS}"].body["items"][1]["metadata"]
-    async with observing(server, figures) as observe:
-        await observe()
-    assert f"GET {BUDGETS}" not in server.requests
-    leaving["annotations"] = {DRAIN: "true"}
+    leaving = server.replies[f"GET {PODS}"].body["items"][1]
+    ready = {"type": "Ready", "status": "False"}
+    leaving["status"]["conditions"] = [ready]
+    for annotations, status in (({}, "True"), ({DRAIN: "true"}, "False")):
+        leaving["metadata"]["annotations"], ready["status"] = annotations, status
+        async with observing(server, figures) as observe:
+            await observe()
+        assert f"GET {BUDGETS}" not in server.requests
+    ready["status"] = "True"
     async with observing(server, figures) as observe:
         kept = {g.name: g.keeper and g.keeper.yields for g in (await observe()).gateways}
     assert kept == {"a": None, "b": True}

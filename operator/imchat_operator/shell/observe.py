@@ -284,8 +284,11 @@ class Observer:
 
 
 def _may_leave(found: Pod, node: Node | None) -> bool:
-    """Return whether a pod may be about to be moved, well as it is."""
-    return found.drain_requested or (node is not None and node.drives_out)
+    """Return whether a pod may be about to be moved, well as it is.
+
+    What is not ready takes nothing from a budget, which may say no for its sake alone.
+    """
+    return found.ready and (found.drain_requested or (node is not None and node.drives_out))
 
 
 def is_under_way(history: ImChatClusterStatus) -> bool:
