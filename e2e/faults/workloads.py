@@ -131,7 +131,7 @@ WORKLOADS = {
             users=90,
             spec=_steady(),
             play=plays.ask_in_vain,
-            # See there.
+            # A load that is not known just then has a replacement come first: then it can't stay.
             optional=frozenset(
                 {
                     "GatewayEvicted",

@@ -117,15 +117,13 @@ def rebalanced(facts: Facts) -> Sharing:
     was_on = bool(donors(facts.snapshot.history.drains))
     is_on = len(others) < len(facts.drains)
     window = facts.maintenance.held(WindowAction.REBALANCE)
-    cluster = facts.snapshot.cluster
-    is_shed = _is_shed(facts.snapshot)
-    if was_on and not is_shed and (why or not is_on):
-        message = f"connections stay: {why or 'those who shed them are gone, or tell nothing'}"
-        notices = (cluster.notice(Reason.REBALANCE_STOPPED, message),)
-        return Sharing(drains=others, notices=notices, last=_stopped(facts, last))
     if was_on and (why or not is_on):
-        message = f"now {_spread(facts.snapshot)}"
-        notices = (cluster.notice(Reason.REBALANCED, message),)
+        reason, message = Reason.REBALANCED, f"now {_spread(facts.snapshot)}"
+        if not _is_shed(facts.snapshot):
+            why = why or "those who shed them are gone, or tell nothing"
+            reason, message = Reason.REBALANCE_STOPPED, f"connections stay: {why}"
+            last = _stopped(facts, last)
+        notices = (facts.snapshot.cluster.notice(reason, message),)
         return Sharing(drains=others, notices=notices, last=last)
     if is_on or why:
         return Sharing(drains=facts.drains, last=last)
