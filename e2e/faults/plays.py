@@ -57,6 +57,10 @@ async def have_a_storm(scene: Scene) -> None:
     )
 
 
+async def _allowed(scene: Scene) -> None:
+    await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+
+
 async def _refused(scene: Scene) -> None:
     """Have two budgets select a gateway that is well, once it has begun to leave."""
     await scene.annotate(scene.pods[0], DRAIN, "true")
@@ -72,7 +76,7 @@ async def ask_in_vain(scene: Scene) -> None:
         lambda: scene.has_told("RemediationFailed") or scene.has_told("GatewaySurged"), "its end"
     )
     if scene.has_told("GatewaySurged"):  # for a load that was not known: it can't stay any more
-        await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+        await _allowed(scene)
         await _replaced(scene)
         return
     await scene.annotate(scene.pods[0], DRAIN, None)
@@ -89,7 +93,7 @@ async def leave(scene: Scene) -> None:
 async def leave_late(scene: Scene) -> None:
     """Have the same, and two budgets select the pod until one of them is taken away."""
     await _refused(scene)
-    await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+    await _allowed(scene)
     await _replaced(scene)
 
 
@@ -100,7 +104,7 @@ async def keep(scene: Scene) -> None:
     await scene.until(
         lambda: scene.condition("RemediationBlocked").get("reason") == "EvictionBlocked", "a hold"
     )
-    await scene.delete(BUDGET, _SECOND["metadata"]["name"])
+    await _allowed(scene)
     await scene.until(lambda: scene.has_told("GatewaySurged"), "GatewaySurged")
     await _replaced(scene)
 
