@@ -200,9 +200,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="gives nothing back to a gateway that stays",
         file="core/readmission.py",
-        old="        actions.extend(readmission(snapshot, g, at_once=at_once))\n",
+        old="        actions.extend(readmission(g))\n",
         new="        if not g.ready and g.accepting is not False:\n"
-        "            actions.extend(readmission(snapshot, g, at_once=at_once))\n",
+        "            actions.extend(readmission(g))\n",
         plans=("window", "delete"),
     ),
     Bug(
@@ -321,21 +321,21 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="gives nothing back when its object is deleted",
-        file="core/readmission.py",
-        old="            *readmissions(snapshot, frozenset(d.uid for d in untold), at_once=True),\n",
+        file="core/ending.py",
+        old="            *readmissions(snapshot, frozenset(d.uid for d in drains), at_once=True),\n",
         new="",
         plans=("delete",),
     ),
     Bug(
         name="takes a gateway that does not tell for one that serves when its object is deleted",
-        file="core/readmission.py",
+        file="core/ending.py",
         old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
         new="    if True:\n",
         plans=tuple(f"delete figures-broken@{at}" for at in (19, 20, 21, 22, 23, 24)),
     ),
     Bug(
         name="believes figures of before when its object is deleted",
-        file="core/readmission.py",
+        file="core/ending.py",
         old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
         new="    if not isinstance(gateway.reading, Silent | Unreadable):\n",
         plans=("delete figures-absent@2 figures-stale@42 order-broken@2",),
@@ -450,7 +450,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="leaves its own finalizer to nobody",
         file="shell/reconcile.py",
-        old="        is_held = bool(decision.actions) if is_leaving else decision.is_under_way\n",
+        old="        is_held = _holds(decision) if is_leaving else decision.is_under_way\n",
         new="        is_held = decision.is_under_way\n",
         plans=tuple(f"delete broken@{at}" for at in (17, 16, 15, 18, 14, 19)),
     ),

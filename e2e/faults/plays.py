@@ -193,6 +193,16 @@ async def delete_the_cluster(scene: Scene) -> None:
     await scene.until(lambda: len(scene.ready) == 4, "four ready gateways")  # noqa: PLR2004
 
 
+async def delete_without_a_place(scene: Scene) -> None:
+    """Delete the ImChatCluster while a gateway drains whose place another has by then."""
+    await scene.annotate(scene.pods[0], DRAIN, "true")
+    await scene.until(lambda: scene.has_told("GatewaySurged"), "GatewaySurged")
+    await scene.until(lambda: _BEGUN & scene.phases(), "its drain")
+    await scene.delete(CLUSTER, NAME)
+    await scene.until(lambda: not scene.cluster, "the ImChatCluster gone")
+    await scene.until(lambda: len(scene.ready) == len(scene.names) == 3, "three gateways, ready")  # noqa: PLR2004
+
+
 async def declare_an_emergency(scene: Scene) -> None:
     """Have an emergency approved, hold a repair, and be withdrawn."""
     asked = {"type": "Emergency", "reason": "a full disk", "ticket": "INC-1", "requestedBy": "ann"}

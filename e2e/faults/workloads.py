@@ -186,6 +186,15 @@ WORKLOADS = {
         _interrupted("edit", plays.edit_the_spec),
         _interrupted("delete", plays.delete_the_cluster),
         Workload(
+            name="delete-late",
+            replicas=3,
+            users=90,
+            spec=_steady(_SLOW, minReplicas=3),
+            play=plays.delete_without_a_place,
+            # An operator that was away while it drained may have removed it by then.
+            optional=frozenset({"GatewayDrained", "GatewayEvicted"}),
+        ),
+        Workload(
             name="emergency", replicas=3, users=90, spec=_steady(), play=plays.declare_an_emergency
         ),
     )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import SLOWLY, cluster, gateways, scaling, stateful_gateways
+from harness.manifests import SLOWLY, cluster, gateways, scaling, stateful_gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -148,6 +148,28 @@ def test_a_deleted_cluster_gives_back_the_gateway_it_was_draining(
         namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
         namespace.wait_until(lambda: not namespace.cluster())
         assert users.leave()["dropped"] == 0
+
+
+def test_a_deleted_cluster_finishes_the_drain_of_one_whose_place_another_has(
+    namespace: Namespace,
+) -> None:
+    namespace.apply(
+        gateways(replicas=3, capacity=100),
+        steady(minReplicas=3, draining={"connectionsPerSecond": 10, "deregisterDelay": "1s"}),
+    )
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+    asked = min(namespace.pod_names())
+    with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
+        users.wait_for_connected(150)
+        namespace.wait_for_load()
+        namespace.kubectl("annotate", "pod", asked, "imchat.dev/drain=true")
+        namespace.wait_until(lambda: "GatewaySurged" in namespace.reasons())
+        namespace.kubectl("delete", "imchatcluster", "chat", "--timeout=60s")
+        namespace.wait_until(lambda: len(namespace.pods()) == len(namespace.ready_pods()) == 3)
+        assert asked not in namespace.pod_names(), "it went empty, and no other in its stead"
+        users.wait_for_connected(150)
+        assert users.leave()["dropped"] == 0
+    assert "connections before the ImChatCluster is gone" in namespace.note("GatewayLeaving")
 
 
 def test_a_cluster_that_drains_nothing_is_deleted_while_the_operator_is_away(

@@ -7,8 +7,8 @@ from tests.core.decisions import condition
 from tests.core.fleet import at, resize, snapshot, status, victim
 
 from imchat_operator.core.claims import Claim, Workload, elder
+from imchat_operator.core.ending import released
 from imchat_operator.core.planner import decide
-from imchat_operator.core.readmission import released
 from imchat_operator.core.snapshot import TargetClaimed
 from imchat_operator.models import Peak
 

@@ -1,12 +1,10 @@
 """Who takes connections, and at which pace others are drained: what decide() adds to the stages."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
 from tests.core.fleet import (
-    NOON,
-    SILENT,
+    TARGET,
     at,
     drain,
     gateway,
@@ -27,14 +25,13 @@ from imchat_operator.core.decision import (
     Action,
     Adopt,
     CancelDrain,
-    Outcome,
     SetAccepting,
     SetDeletionCost,
     StartDrain,
 )
 from imchat_operator.core.planner import decide
-from imchat_operator.core.readmission import released
-from imchat_operator.core.snapshot import Gateway, Reading, Unreadable
+from imchat_operator.core.readmission import readmissions
+from imchat_operator.core.snapshot import Gateway
 from imchat_operator.models import Phase, Purpose
 
 
@@ -120,78 +117,10 @@ def test_a_scale_down_that_is_undone_is_given_back_in_the_same_pass() -> None:
     assert [e.reason for e in decision.status.pending_events].count("ScaleDownUndone") == 1
 
 
-def test_a_cluster_that_is_deleted_gives_back_what_it_drains() -> None:
-    busy = ranked("a", reported(9, draining=True))
-    history = status(drains=(drain("a", Phase.DRAINING),), resize=resize(4, 3), replicas=4)
-    first = released(snapshot(gateways=(busy, *BCD), history=history))
-    assert first.actions == (CANCEL,)
-    agreed = (Outcome(action=CANCEL),)
-    second = released(snapshot(gateways=(busy, *BCD), history=first.status, outcomes=agreed))
-    assert second.actions == (CANCEL, ACCEPT, UNRANK), "its figures are of before"
-    assert second.status == status(replicas=4, decision=second.id)
-
-
-GARBLED = Unreadable(why="answered HTTP 500")
-UNANSWERED = Outcome(action=CANCEL, refused="no answer within 5s")
-
-
-@pytest.mark.parametrize(
-    ("reading", "outcomes", "since", "expected"),
-    [
-        pytest.param(reported(9), (), None, (CANCEL,), id="one whose figures may be of before"),
-        pytest.param(SILENT, (), None, (CANCEL,), id="one that is silent is told all the same"),
-        pytest.param(GARBLED, (), None, (CANCEL,), id="so is one that can't be read"),
-        pytest.param(SILENT, (UNANSWERED,), at(-9), (CANCEL,), id="again, if it did not hear"),
-        pytest.param(SILENT, (Outcome(action=CANCEL),), at(-9), (ACCEPT,), id="not if it agreed"),
-        pytest.param(
-            SILENT,
-            (Outcome(action=CANCEL, refused="answered HTTP 404", is_final=True),),
-            at(-9),
-            (ACCEPT,),
-            id="nor if it has no drain",
-        ),
-        pytest.param(SILENT, (UNANSWERED,), at(-30), (ACCEPT,), id="nor if it hangs"),
-    ],
-)
-def test_a_cluster_that_is_deleted_waits_for_drains_that_it_can_not_see_the_end_of(
-    reading: Reading, outcomes: tuple[Outcome, ...], since: datetime | None, expected: object
-) -> None:
-    record = drain("a", Phase.DRAINING, silent_since=since)
-    decision = released(
-        snapshot(
-            gateways=(isolated("a", reading), *BCD),
-            outcomes=outcomes,
-            history=status(drains=(record,), resize=resize(4, 3)),
-        )
-    )
-    assert decision.actions == expected
-    kept = record.model_copy(update={"silent_since": since or NOON})
-    assert decision.status.drains == ((kept,) if expected == (CANCEL,) else ())
-
-
-def test_a_cluster_that_is_deleted_waits_for_none_that_was_not_told_to_drain() -> None:
-    history = status(drains=(repair("a", Phase.ISOLATING),))
-    decision = released(snapshot(gateways=(isolated("a"), *BCD), history=history))
-    assert (decision.actions, decision.status.drains) == ((ACCEPT,), ())
-
-
-def test_a_cluster_that_is_deleted_waits_for_no_gateway_that_is_gone_or_ends() -> None:
-    history = status(drains=(drain("a", Phase.DRAINING), drain("x", Phase.DRAINING)))
-    ends = gateway("a", SILENT, terminating=True)
-    decision = released(snapshot(gateways=(ends, *BCD), history=history))
-    assert (decision.actions, decision.status.drains) == ((), ())
-
-
-def test_a_cluster_that_is_deleted_gives_back_at_once_what_it_released() -> None:
-    unready = isolated("a", containers_ready=False, released="r1")
-    decision = released(snapshot(gateways=(unready, *BCD)))
-    assert decision.actions == (ACCEPT, ADOPT)
-
-
-def test_a_cluster_that_is_deleted_leaves_quarantine_as_it_is() -> None:
-    kept = isolated("a", released="r1", quarantine="INC-7")
-    history = status(drains=(drain("a", Phase.QUARANTINED, purpose=Purpose.QUARANTINE),))
-    assert released(snapshot(gateways=(kept, *BCD), history=history)).actions == ()
+def test_of_two_that_were_released_one_takes_the_place_that_is_free() -> None:
+    outside = (gateway("a", released="r1"), gateway("x", released="r1"))
+    found = readmissions(snapshot(gateways=(*outside, *BCD), target=TARGET), frozenset())
+    assert found == (ADOPT,)
 
 
 def test_quarantine_is_an_end_and_a_drain_is_not() -> None:
@@ -202,11 +131,6 @@ def test_quarantine_is_an_end_and_a_drain_is_not() -> None:
     moving = repair("a", Phase.ISOLATING)
     found = decide(snapshot(gateways=(isolated("a"), *BCD), history=status(drains=(moving,))))
     assert found.is_under_way
-
-
-def test_a_deletion_is_done_when_there_is_nothing_to_give_back() -> None:
-    decision = released(snapshot(history=status(replicas=4)))
-    assert (decision.actions, decision.status) == ((), status(replicas=4))
 
 
 def test_gateways_drained_at_a_time_share_the_pace() -> None:

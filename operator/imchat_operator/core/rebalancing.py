@@ -74,7 +74,7 @@ def _is_over(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> bool:
 def _returning(snapshot: Snapshot, drain: Drain, gateway: Gateway, took: timedelta) -> Step:
     if took < _SETTLING and not _is_shared(snapshot):
         return Step(drain=drain)
-    actions = readmission(snapshot, gateway)
+    actions = readmission(gateway)
     is_back = gateway.ready and not actions
     is_over = is_back or took >= _SETTLING + snapshot.spec.healing.not_ready_for
     return Step(drain=None if is_over else drain, actions=actions)
@@ -181,10 +181,8 @@ def _begun(facts: Facts, found: tuple[Gateway, ...]) -> Sharing:
     fair = _average(snapshot.gateways)
     share = ceil(fair)
     cause = f"above the average of {fair:.0f} connections"
-    new = tuple(
-        new_drain(facts, g, Purpose.REBALANCE, cause).model_copy(update={"keep": share})
-        for g in found
-    )
+    drains = (new_drain(snapshot, facts.id, g, Purpose.REBALANCE, cause) for g in found)
+    new = tuple(drain.model_copy(update={"keep": share}) for drain in drains)
     excess = sum(g.connections - share for g in found)
     names = ", ".join(f"{g.name} ({g.connections})" for g in found)
     message = (

@@ -171,7 +171,7 @@ def _record(facts: Facts, patient: Patient) -> Drain:
     gateway, failed_at = patient.gateway, patient.failed_at
     purpose = Purpose.QUARANTINE if patient.treatment is Treatment.KEEP else Purpose.HEALING
     silent = isinstance(gateway.reading, Silent)  # that is the ailment, or part of it
-    return new_drain(facts, gateway, purpose, patient.cause).model_copy(
+    return new_drain(facts.snapshot, facts.id, gateway, purpose, patient.cause).model_copy(
         update={
             "ailment": str(patient.diagnosis.ailment),
             "phase": _first_phase(facts, patient),

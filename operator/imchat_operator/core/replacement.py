@@ -12,16 +12,20 @@ from imchat_operator.models import Drain, Phase
 _CUT_OFF = timedelta(seconds=1)
 
 
-def is_replaced(snapshot: Snapshot, gateway: Gateway) -> bool:
-    """Whether a gateway that was taken out of its ReplicaSet can't go back without harm.
+def places(snapshot: Snapshot, target: Target) -> int:
+    """Return how many gateways can be given back to their ReplicaSet without harm.
 
-    It would be one too many there, and one with clients would have to go: the least ready one is
-    removed, and each of the others is ready, or still holds somebody.
+    One more would be one too many there, and one with clients would have to go: the least ready
+    one is removed, and each of the others is ready, or still holds somebody.
     """
-    if not gateway.released or not isinstance(snapshot.target, Target):
-        return False
     missed = (g for g in snapshot.fleet if not g.terminating and (g.ready or g.connections > 0))
-    return sum(1 for _ in missed) >= snapshot.target.replicas
+    return max(0, target.replicas - sum(1 for _ in missed))
+
+
+def is_replaced(snapshot: Snapshot, gateway: Gateway) -> bool:
+    """Whether a gateway was taken out of its ReplicaSet, and no place is left for it there."""
+    target = snapshot.target
+    return bool(gateway.released) and isinstance(target, Target) and not places(snapshot, target)
 
 
 def successor(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Gateway | None:

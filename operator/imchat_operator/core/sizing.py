@@ -259,7 +259,9 @@ def _shrunk(facts: Facts, size: Size) -> Part:
     count = facts.target.replicas - size.replicas
     leaving = scaling.victims(facts.target.kind, facts.members, count)
     resize = _resize(facts, size)
-    new = tuple(new_drain(facts, g, Purpose.SCALE_DOWN, size.why) for g in leaving)
+    new = tuple(
+        new_drain(facts.snapshot, facts.id, g, Purpose.SCALE_DOWN, size.why) for g in leaving
+    )
     names = ", ".join(f"{g.name} ({g.connections} connections)" for g in leaving)
     message = f"{size.why}; draining {names}"
     notice = resizing.resize_notice(facts.snapshot, resize, Reason.SCALING_DOWN, message)

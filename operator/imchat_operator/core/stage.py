@@ -90,11 +90,13 @@ class Facts:
         return rotation(self.snapshot.gateways, self.drains)
 
 
-def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> Drain:
+def new_drain(
+    snapshot: Snapshot, decision: str, gateway: Gateway, purpose: Purpose, cause: str
+) -> Drain:
     """Return the record of a drain that begins now."""
-    now = facts.snapshot.now
+    now = snapshot.now
     return Drain(
-        id=facts.id,
+        id=decision,
         pod=gateway.name,
         uid=gateway.uid,
         purpose=purpose,
@@ -103,7 +105,7 @@ def new_drain(facts: Facts, gateway: Gateway, purpose: Purpose, cause: str) -> D
         phase_since=now,
         suspected_at=now,
         started_at=now,
-        youngest_at=max(g.created_at for g in facts.snapshot.gateways),
+        youngest_at=max(g.created_at for g in snapshot.gateways),
         connections=gateway.known_connections,
         restarts=gateway.restarts,
     )

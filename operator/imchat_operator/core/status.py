@@ -133,15 +133,18 @@ def recorded(
     before = snapshot.history
     states = conditions(before.conditions, verdicts, snapshot.cluster.generation, snapshot.now)
     announced = announcements(snapshot.cluster.subject, before.conditions, states)
-    waiting = tuple(e for e in before.pending_events if e.receipt not in snapshot.posted)
-    told = outbox(
-        Outbox(events=waiting, series=before.event_series),
-        decision,
-        (*announced, *notices),
-        snapshot.now,
-    )
+    told = promised(snapshot, decision, (*announced, *notices))
     after = after.model_copy(update={"conditions": states, **told.fields})
     return named(decision, before, worth_writing(snapshot, after)), told.dropped
+
+
+def promised(snapshot: Snapshot, decision: str, notices: tuple[Notice, ...]) -> Outbox:
+    """Return the Events to post: those that wait, and what a decision has to tell."""
+    before = snapshot.history
+    waiting = tuple(e for e in before.pending_events if e.receipt not in snapshot.posted)
+    return outbox(
+        Outbox(events=waiting, series=before.event_series), decision, notices, snapshot.now
+    )
 
 
 def named(

@@ -12,9 +12,9 @@ from imchat_operator.core.audit import entry, proposals
 from imchat_operator.core.claims import Claim
 from imchat_operator.core.clock import rebased
 from imchat_operator.core.decision import Decision, Outcome
+from imchat_operator.core.ending import released
 from imchat_operator.core.inaction import invalid
 from imchat_operator.core.planner import decide
-from imchat_operator.core.readmission import released
 from imchat_operator.core.snapshot import Cluster, Snapshot
 from imchat_operator.core.tally import tallies
 from imchat_operator.models import ImChatClusterStatus
@@ -189,7 +189,7 @@ class ClusterLoop:
             observation, snapshot, decision = await self._judged(body, is_leaving=is_leaving)
             # Before a gateway is told to leave, or to stay, or nobody looks at it any more: a watch
             # that is late shows what was.
-            is_last = is_leaving and not decision.actions
+            is_last = is_leaving and not _holds(decision)
             is_turn = is_last or decision.turns_after(snapshot.history)
             if is_turn and await self._observer.catch_up():
                 _LOG.info("the watch of the pods was late: judged anew")
@@ -198,7 +198,7 @@ class ClusterLoop:
             decision, body = await self._refused(body, error)
             return decision, body, not is_leaving
         structlog.contextvars.bind_contextvars(decision=decision.id)
-        is_held = bool(decision.actions) if is_leaving else decision.is_under_way
+        is_held = _holds(decision) if is_leaving else decision.is_under_way
         if is_held and not is_leaving:
             body = await self._object.with_finalizer(body, present=True)
         with telemetry.stage("record"):
@@ -280,6 +280,11 @@ class ClusterLoop:
             _tell_changes(history, status)
             events.count_dropped(decision.dropped)
         return body
+
+
+def _holds(decision: Decision) -> bool:
+    """Whether there is something left to do for an ImChatCluster that is being deleted."""
+    return decision.is_under_way or bool(decision.actions)
 
 
 def _is_leaving(body: Json) -> bool:
