@@ -327,6 +327,13 @@ BUGS: tuple[Bug, ...] = (
         plans=("delete",),
     ),
     Bug(
+        name="gives a gateway without a place back when its object is deleted",
+        file="core/ending.py",
+        old="    return (*outside[places(snapshot, target) :], *leaving)\n",
+        new="    return ()\n",
+        plans=("delete-late",),
+    ),
+    Bug(
         name="takes a gateway that does not tell for one that serves when its object is deleted",
         file="core/ending.py",
         old="    if not is_told and not isinstance(gateway.reading, Silent | Unreadable):\n",
