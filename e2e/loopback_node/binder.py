@@ -1,9 +1,10 @@
-"""Binds pods to nodes, round robin: the little of kube-scheduler that the suites need.
+"""Binds pods to nodes, each owner's in turn: the little of kube-scheduler that the suites need.
 
 A node fits a pod when it is Ready, neither cordoned nor cut off, carries all labels of the pod's
 nodeSelector, and has no NoSchedule or NoExecute taint that the pod does not tolerate. Affinity,
-spread and resources are not looked at. A pod that fits nowhere gets PodScheduled=False and waits
-for a node to change.
+declared spread and resources are not looked at: of the nodes that fit it goes to the one that its
+owner's pods were bound to least often, whatever else is bound meanwhile. A pod that fits nowhere
+gets PodScheduled=False and waits for a node to change.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from loopback_node.moments import now_text
 from loopback_node.reflector import Changed, Listed, Reflector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from loopback_node.api import Api, Json
     from loopback_node.events import Recorder
@@ -39,7 +40,7 @@ class Binder:
         self._events = events
         self._pending: dict[str, Json] = {}
         self._said: dict[str, str] = {}
-        self._turn = 0
+        self._bound: Counter[tuple[str, str]] = Counter()
         self._changed = asyncio.Event()
 
     def look_again(self) -> None:
@@ -86,8 +87,8 @@ class Binder:
         if not fitting:
             await self._explain(pod, Counter(why for why in obstacles.values() if why))
             return
-        node = fitting[self._turn % len(fitting)]
-        self._turn += 1
+        owner = _owner(pod)
+        node = least_used(fitting, owner, self._bound)
         metadata = pod["metadata"]
         binding = {
             "apiVersion": "v1",
@@ -96,6 +97,7 @@ class Binder:
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         }
         await self._api.create(f"{_path(pod)}/binding", binding)
+        self._bound.update(((owner, node), ("", node)))
         self._pending.pop(metadata["uid"], None)
         log.info("bound pod=%s/%s node=%s", metadata["namespace"], metadata["name"], node)
 
@@ -123,6 +125,17 @@ class Binder:
         self._events.add(pod, "Warning", "FailedScheduling", message)
 
 
+def least_used(nodes: Iterable[str], owner: str, bound: Mapping[tuple[str, str], int]) -> str:
+    """Return the node that an owner's pods were bound to least often, then those of all owners.
+
+    Args:
+        nodes: those that fit.
+        owner: the uid of what made the pod.
+        bound: how often by owner and node; of all owners under the owner "".
+    """
+    return min(nodes, key=lambda n: (bound.get((owner, n), 0), bound.get(("", n), 0)))
+
+
 def obstacle(pod: Json, node: Json) -> str | None:
     """Why the pod cannot go to the node, in a word or two; None when it can."""
     spec = node["spec"]
@@ -145,6 +158,11 @@ def is_ready(node: Json) -> bool:
     """Whether the Node's Ready condition is True."""
     conditions = node.get("status", {}).get("conditions", ())
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _owner(pod: Json) -> str:
+    owners = pod["metadata"].get("ownerReferences") or [pod["metadata"]]
+    return str(owners[0]["uid"])
 
 
 def _is_ours(pod: Json) -> bool:

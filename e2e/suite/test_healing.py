@@ -2,15 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
 from harness.manifests import gateways, steady
+from harness.nodes import cut_off
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -99,7 +98,7 @@ def test_gateways_of_a_lost_node_are_replaced_elsewhere(namespace: Namespace) ->
     _begun(namespace, healing={"unresponsiveFor": "5m"})
     victim = min(namespace.pods(), key=lambda p: p["metadata"]["name"])
     ill, node = victim["metadata"]["name"], victim["spec"]["nodeName"]
-    with _dead(namespace, node):
+    with cut_off(namespace, node, "dead"):
         note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
         assert ill in note
         told = namespace.note("GatewayUnhealthy")
@@ -115,7 +114,7 @@ def test_half_of_a_fleet_that_was_lost_with_one_node_is_replaced(namespace: Name
     ((node, count),) = on_nodes.most_common(1)
     assert count * 2 >= sum(on_nodes.values())
     lost = {p["metadata"]["name"] for p in namespace.pods() if p["spec"]["nodeName"] == node}
-    with _dead(namespace, node):
+    with cut_off(namespace, node, "dead"):
         namespace.wait_until(lambda: _replaced(namespace) >= lost, seconds=60)
         assert len(namespace.ready_pods()) == sum(on_nodes.values())
 
@@ -123,17 +122,6 @@ def test_half_of_a_fleet_that_was_lost_with_one_node_is_replaced(namespace: Name
 def _replaced(namespace: Namespace) -> set[str]:
     records = namespace.status().get("remediations", ())
     return {r["pod"] for r in records if r["outcome"] == "Replaced"}
-
-
-@contextmanager
-def _dead(namespace: Namespace, node: str) -> Iterator[None]:
-    """Switch a node off."""
-    cut_off = "loopback.imchat.dev/cut-off"
-    namespace.kubectl("annotate", "node", node, f"{cut_off}=dead")
-    try:
-        yield
-    finally:
-        namespace.kubectl("annotate", "node", node, f"{cut_off}-")
 
 
 def test_when_most_gateways_fail_at_once_nothing_is_touched(namespace: Namespace) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from harness import Namespace, Users
 from harness.manifests import gateways, stateful_gateways, steady
+from harness.nodes import cut_off
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 _FAST = {"unresponsiveFor": "2s", "notReadyFor": "3s", "zombieFor": "10s", "restarts": 2}
-_CUT_OFF = "loopback.imchat.dev/cut-off"
 _SPOT = "aws-node-termination-handler/spot-itn"
 
 
@@ -37,7 +37,7 @@ def _healed(namespace: Namespace, pod: str, *, replicas: int = 3, seconds: float
 
 @contextmanager
 def _changed_node(namespace: Namespace, node: str, change: str, undo: str) -> Iterator[None]:
-    """Have kubectl change a node, `annotate cut-off=dead` say, and change it back."""
+    """Have kubectl change a node, `cordon` it say, and change it back."""
     verb, argument = change.split(" ", 1)
     namespace.kubectl(verb, "node", node, argument)
     try:
@@ -175,8 +175,7 @@ def test_a_node_that_is_cut_off_while_its_gateways_serve_is_left_without_a_cut(
     node = _node_of(namespace, ill)
     with Users.connected(namespace.kubeconfig, namespace.name, "--clients", "150") as users:
         users.wait_for_connected(150)
-        change = (f"annotate {_CUT_OFF}=alive", f"annotate {_CUT_OFF}-")
-        with _changed_node(namespace, node, *change):
+        with cut_off(namespace, node, "alive"):
             _healed(namespace, ill)
             users.wait_for_connected(150)
         report = users.leave()
@@ -194,8 +193,7 @@ def test_a_statefulset_on_a_dead_node_waits_for_a_person_and_goes_on_by_itself_t
     ill = "gateway-0"
     node = _node_of(namespace, ill)
     fence = "node.kubernetes.io/out-of-service"
-    change = (f"annotate {_CUT_OFF}=dead", f"annotate {_CUT_OFF}-")
-    with _changed_node(namespace, node, *change):
+    with cut_off(namespace, node, "dead"):
         note = namespace.wait_until(lambda: namespace.note("ActionRequired"), seconds=90)
         assert f"if node {node} is off for certain, delete the Node, or kubectl taint" in note
         assert "GatewayReplaced" not in namespace.reasons()

@@ -9,7 +9,7 @@ import pytest
 
 from loopback_node.addresses import AddressBlock
 from loopback_node.backoff import BackOff
-from loopback_node.binder import obstacle
+from loopback_node.binder import least_used, obstacle
 from loopback_node.deadline import Deadline
 from loopback_node.environment import UnsupportedError, environment, expanded
 from loopback_node.manifest import HttpGet, Probe
@@ -144,6 +144,25 @@ SPOT = {"key": "spot", "value": "soon", "effect": "NoSchedule"}
 )
 def test_which_nodes_a_pod_fits(spec: Json, target: Json, result: str | None) -> None:
     assert obstacle({"spec": spec}, target) == result
+
+
+@pytest.mark.parametrize(
+    ("bound", "result"),
+    [
+        pytest.param({}, "n1", id="the first of those that nobody has"),
+        pytest.param({("one", "n1"): 1, ("", "n1"): 1}, "n2", id="not the one that it has"),
+        pytest.param(
+            {("one", "n1"): 1, ("", "n1"): 1, ("", "n2"): 5},
+            "n2",
+            id="its own count more than the others'",
+        ),
+        pytest.param({("", "n1"): 1}, "n2", id="of those that it has not the one with the least"),
+    ],
+)
+def test_which_of_the_nodes_that_fit_a_pod_goes_to(
+    bound: dict[tuple[str, str], int], result: str
+) -> None:
+    assert least_used(["n1", "n2"], "one", bound) == result
 
 
 def test_two_node_processes_have_different_blocks() -> None:
