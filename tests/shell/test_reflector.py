@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from imchat_operator.shell.kube import Api
+from imchat_operator.shell.kube import Api, ApiError
 from imchat_operator.shell.reflector import Reflector
 
 _SECONDS = 10
@@ -51,6 +51,7 @@ class Server:
     later: list[dict[str, Any]] = field(default_factory=list)
     scripts: list[list[dict[str, Any] | str]] = field(default_factory=list)
     lists: int = 0
+    lists_answer: int = 200
     watched_from: list[str] = field(default_factory=list)
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,6 +62,8 @@ class Server:
         return self._list(request)
 
     def _list(self, request: web.Request) -> web.Response:
+        if self.lists_answer != 200:
+            return web.json_response({"message": "no"}, status=self.lists_answer)
         page = int(request.query.get("continue", "0"))
         self.lists += page == 0
         things, version = (self.things, 1) if self.lists == 1 else (self.later, 5 + 2 * self.lists)
@@ -272,3 +275,39 @@ async def test_a_list_that_tells_the_same_is_no_news() -> None:
         await _until(lambda: server.watched_from == ["1"])
         assert not await reflector.catch_up()
         assert [v.version for v in reflector.items.values()] == ["9"]
+
+
+_AWAY: list[list[dict[str, Any] | str]] = [["refuse with 500"]] * 5  # asked again after seconds
+
+
+async def test_after_an_outage_all_is_listed_at_once_for_who_judges_by_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Server(things=[_thing("a", 1)], later=[_thing("b", 7)], scripts=[*_AWAY])
+    async with _reflected(server) as (reflector, changes):
+        await _until(lambda: caplog.text.count("etcd is away") == 5)
+        await asyncio.gather(*(reflector.resume() for _ in range(3)))
+        assert _names(reflector) == {"b"}
+        assert (server.lists, len(changes)) == (2, 1), "once, whoever else asks for it"
+        await _until(lambda: len(server.watched_from) == 6)
+        await reflector.resume()
+        assert server.lists == 2, "what is watched again is not listed"
+
+
+@pytest.mark.parametrize(
+    ("status", "is_told"),
+    [
+        pytest.param(500, True, id="one that lasts is told to who judges by it"),
+        pytest.param(403, False, id="a right that was taken away leaves what is known"),
+    ],
+)
+async def test_an_outage_that(
+    caplog: pytest.LogCaptureFixture, status: int, *, is_told: bool
+) -> None:
+    server = Server(things=[_thing("a", 1)], scripts=[*_AWAY])
+    async with _reflected(server) as (reflector, _):
+        await _until(lambda: caplog.text.count("etcd is away") == 5)
+        server.lists_answer = status
+        with pytest.raises(ApiError) if is_told else nullcontext():
+            await reflector.resume()
+        assert _names(reflector) == {"a"}

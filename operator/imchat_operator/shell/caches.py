@@ -7,6 +7,7 @@ a cluster's own does not have one per cluster.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from imchat_operator.models import TargetRef
 from imchat_operator.shell.claims import Claims
@@ -67,10 +68,15 @@ class Caches:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def synced(self) -> None:
-        """Wait until they are complete."""
-        await self.nodes.synced.wait()
-        for cache in self._autoscalers.values():
+        """Wait until they are complete, and not of before the API server was away.
+
+        Raises:
+            ApiError, aiohttp.ClientError, TimeoutError: the API server can't tell.
+        """
+        caches: tuple[Reflector[Any], ...] = (self.nodes, *self._autoscalers.values())
+        for cache in caches:
             await cache.synced.wait()
+            await cache.resume()
 
     def rivals(self, namespace: str, ref: TargetRef) -> tuple[str, ...]:
         """Return the autoscalers of a target by name."""

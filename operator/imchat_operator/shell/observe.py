@@ -218,6 +218,7 @@ class Observer:
             self._selector = selector
             self._pods_task = asyncio.create_task(self._pods.run())
         await self._pods.synced.wait()
+        await self._pods.resume()
         await self._caches.synced()
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
 

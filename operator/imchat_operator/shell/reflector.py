@@ -57,6 +57,9 @@ class Reflector(Generic[T]):
         self.synced = asyncio.Event()
         self._version = 0  # of the latest that was heard
         self._listed_at = 0  # of the last list
+        self._is_resting = False  # a while passes until the API server is asked again
+        self._resumed = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
 
     async def catch_up(self) -> bool:
         """List what a watch may be late to tell; return whether that was news.
@@ -72,6 +75,27 @@ class Reflector(Generic[T]):
                 return self.items != before
             # The watch was faster: what it has told since is not in that list.
         return self.items != before
+
+    async def resume(self) -> None:
+        """Where the API server was away, list now what else would be of before it was for a while.
+
+        Raises:
+            ApiError, aiohttp.ClientError, TimeoutError: the API server is away still. That it does
+                not let us see them any more is none: what is known stays.
+        """
+        async with self._one_at_a_time:
+            if not self._is_resting:
+                return
+            try:
+                is_news = await self.catch_up()
+            except ApiError as error:
+                if error.status == HTTPStatus.FORBIDDEN:
+                    return
+                raise
+            self._is_resting = False
+            self._resumed.set()
+        if is_news:
+            self._on_change()
 
     async def run(self) -> None:
         """Keep the cache until cancelled."""
@@ -91,7 +115,16 @@ class Reflector(Generic[T]):
                     version = ""  # what could not be read must not be skipped
                 pause = _pause(failures)
                 _LOG.warning("%s: %r, again in %.1fs", self._path, error, pause, exc_info=not known)
-                await asyncio.sleep(pause)
+                await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        self._resumed.clear()
+        self._is_resting = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._resumed.wait()
+        except TimeoutError:
+            self._is_resting = False
 
     async def _listed(self) -> str:
         listed, version = await self._projected()
