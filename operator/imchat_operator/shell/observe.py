@@ -2,31 +2,30 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 from imchat_operator.core.claims import Claim
-from imchat_operator.core.decision import Outcome, Scale
+from imchat_operator.core.decision import Outcome
 from imchat_operator.core.snapshot import (
     DependencyState,
+    Gateway,
     Node,
     NotAsked,
     Snapshot,
-    Target,
     TargetClaimed,
     TargetMissing,
     Window,
 )
-from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus, TargetRef
+from imchat_operator.models import ImChatClusterSpec, ImChatClusterStatus
 from imchat_operator.shell.addresses import Address, Network, address_of
 from imchat_operator.shell.audit import AuditFile
 from imchat_operator.shell.budgets import Keepers
 from imchat_operator.shell.caches import Caches
 from imchat_operator.shell.dependencies import Dependencies
 from imchat_operator.shell.gateway import Gateways
-from imchat_operator.shell.kube import PODS, Api, ApiError, Json
+from imchat_operator.shell.kube import PODS, Api, Json
 from imchat_operator.shell.leases import Leases
 from imchat_operator.shell.load import LoadSource, Sample
 from imchat_operator.shell.nodes import Nodes
@@ -34,13 +33,13 @@ from imchat_operator.shell.objects import (
     Pod,
     gateway,
     pod,
-    replicas_manager,
 )
 from imchat_operator.shell.phase import since_moment
 from imchat_operator.shell.prometheus import Prometheus
 from imchat_operator.shell.reflector import Reflector
 from imchat_operator.shell.resources import cluster_of, history_of
 from imchat_operator.shell.signals import Asked
+from imchat_operator.shell.targets import Targets
 
 # Drains and ill gateways are looked at this often, however long the metrics interval is: nearly so,
 # as a pass that is due may come a little early.
@@ -82,6 +81,7 @@ class Observer:
         self._api = api = clients.api
         self._networks = clients.networks
         self._caches = caches
+        self._targets = Targets(api, caches, namespace)
         self._nodes = Nodes(api, caches.nodes, Leases(api))
         self._on_change = on_change
         self._keepers = Keepers(api, namespace)
@@ -90,7 +90,6 @@ class Observer:
         self._namespace = namespace
         self._pods: Reflector[Pod] | None = None
         self._selector = ""
-        self._known_scale: tuple[str, Json] | None = None
         self._pods_task: asyncio.Task[None] | None = None
 
     async def observe(
@@ -112,7 +111,7 @@ class Observer:
         found: Json | TargetMissing | TargetClaimed
         if elder is None:
             is_quiet = not outcomes and not is_under_way(history)
-            found, scale_path = await self._scale(spec.target_ref, is_quiet=is_quiet)
+            found, scale_path = await self._targets.scale(spec.target_ref, is_quiet=is_quiet)
         else:
             found, scale_path = TargetClaimed(by=elder.name), ""
         parts: dict[str, Any] = {
@@ -133,30 +132,17 @@ class Observer:
             p.uid: address_of(p, spec.gateway_port, self._networks) for p in pods if p.answers
         }
         asked = Asked(spec=spec, namespace=self._namespace, selector=selector, pods=pods)
-        longest = since_moment(body["metadata"]["uid"], spec.metrics.interval, datetime.now(UTC))
-        if is_watched_closely(history):
-            longest = min(longest, _CLOSE_WATCH)
-        sample, dependencies = await self._sampled(asked, addresses, longest + LEEWAY)
+        longest = _oldest(body["metadata"]["uid"], spec.metrics.interval, history)
+        sample, dependencies = await self._sampled(asked, addresses, longest)
         measured = await self._source.measured(asked, body["metadata"]["generation"], sample)
-        nodes = await self._nodes.of(pods, sample)
-        known = {d.uid for d in history.drains}
-        leaving = [p for p in pods if p.uid not in known and _may_leave(p, nodes.get(p.node))]
-        keepers = await self._keepers.of(leaving)
-        target = await self._target(found, spec.target_ref, history, outcomes)
+        target = await self._targets.judged(found, spec.target_ref, history, outcomes)
+        gateways = await self._gateways(pods, sample, frozenset(d.uid for d in history.drains))
         snapshot = Snapshot(
             now=datetime.now(UTC),
             sampled_at=measured.at,
             target=target,
             autoscalers=self._caches.rivals(self._namespace, spec.target_ref),
-            gateways=tuple(
-                gateway(
-                    self._newest(p),
-                    node=nodes.get(p.node),
-                    reading=sample.reading(p.uid) if p.answers else NotAsked(),
-                    keeper=keepers.get(p.uid),
-                )
-                for p in pods
-            ),
+            gateways=gateways,
             measurements=measured.found,
             dependencies=dependencies,
             **parts,
@@ -175,36 +161,6 @@ class Observer:
         """Stop watching."""
         await _ended(self._pods_task)
 
-    async def _scale(self, ref: TargetRef, *, is_quiet: bool) -> tuple[Json | TargetMissing, str]:
-        """Return the target's scale and its path.
-
-        While all is quiet, one that was read before stands until the target changes. Who begins
-        something on it is refused by its resourceVersion if it changed just now.
-        """
-        resource = await self._api.resource(ref.api_version, ref.kind)
-        if resource is None:
-            why = f"spec.targetRef: the API server has no kind {ref.kind} in {ref.api_version}"
-            return TargetMissing(why=why), ""
-        path = resource.path(self._namespace, ref.name, "scale")
-        if is_quiet and self._known_scale is not None:
-            known_path, known = self._known_scale
-            uid, version = known["metadata"]["uid"], known["metadata"]["resourceVersion"]
-            latest = self._caches.target(resource, self._namespace, uid)
-            if latest is not None and (known_path, version) == (path, latest.version):
-                return known, path
-        try:
-            scale = await self._api.request("GET", path)
-        except ApiError as error:
-            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
-                raise
-            why = f"spec.targetRef: {ref.kind} {ref.name} can't be scaled ({error}); "
-            return TargetMissing(why=f"{why}create it or correct its name"), path
-        if not scale.get("status", {}).get("selector"):
-            why = f"spec.targetRef: {ref.kind} {ref.name} does not say which pods are its own"
-            return TargetMissing(why=why), path
-        self._known_scale = (path, scale)
-        return scale, path
-
     async def _cached(self, selector: str) -> tuple[Pod, ...]:
         if self._pods is None or self._selector != selector:
             await _ended(self._pods_task)
@@ -222,6 +178,22 @@ class Observer:
         await self._caches.synced()
         return tuple(sorted(self._pods.items.values(), key=lambda p: p.name))
 
+    async def _gateways(
+        self, pods: tuple[Pod, ...], sample: Sample, drained: frozenset[str]
+    ) -> tuple[Gateway, ...]:
+        nodes = await self._nodes.of(pods, sample)
+        leaving = [p for p in pods if p.uid not in drained and _may_leave(p, nodes.get(p.node))]
+        keepers = await self._keepers.of(leaving)
+        return tuple(
+            gateway(
+                self._newest(p),
+                node=nodes.get(p.node),
+                reading=sample.reading(p.uid) if p.answers else NotAsked(),
+                keeper=keepers.get(p.uid),
+            )
+            for p in pods
+        )
+
     def _newest(self, seen: Pod) -> Pod:
         """Return a pod's newest version, if that is all that changed while gateways were asked."""
         now = self._pods.items.get(seen.uid) if self._pods else None
@@ -237,51 +209,13 @@ class Observer:
             self._dependencies.states(asked.spec.dependencies, longest),
         )
 
-    async def _target(
-        self,
-        scale: Json,
-        ref: TargetRef,
-        history: ImChatClusterStatus,
-        outcomes: tuple[Outcome, ...],
-    ) -> Target:
-        as_read = Target(
-            kind=ref.kind,
-            name=ref.name,
-            replicas=scale["spec"].get("replicas", 0),
-            resource_version=scale["metadata"]["resourceVersion"],
-        )
-        # A number that is as it was, though we have just changed it, was changed back.
-        is_scaled = any(isinstance(o.action, Scale) and not o.refused for o in outcomes)
-        is_at_stake = history.conflict is not None or is_scaled
-        is_foreign = history.replicas not in {None, as_read.replicas} or is_at_stake
-        return await self._owned(ref, as_read, scale["metadata"]["uid"]) if is_foreign else as_read
 
-    async def _owned(self, ref: TargetRef, target: Target, uid: str) -> Target:
-        """Return a target with the manager who set its replicas last; empty if that is unknown.
-
-        The scale does not tell. Where the target has changed since that was read, the number is
-        read anew too: one manager's number must not pass for another's.
-        """
-        resource = await self._api.resource(ref.api_version, ref.kind)
-        if resource is None:
-            return target
-        seen = self._caches.target(resource, self._namespace, uid)
-        if seen is not None and seen.version == target.resource_version:
-            return replace(target, manager=seen.manager)
-        try:
-            found = await self._api.request("GET", resource.path(self._namespace, ref.name))
-        except ApiError as error:
-            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
-                return target
-            raise
-        if not (manager := replicas_manager(found)):
-            return target
-        return replace(
-            target,
-            replicas=found["spec"]["replicas"],
-            resource_version=found["metadata"]["resourceVersion"],
-            manager=manager,
-        )
+def _oldest(uid: str, interval: timedelta, history: ImChatClusterStatus) -> timedelta:
+    """Return how old a sample may be that a cluster is judged by."""
+    longest = since_moment(uid, interval, datetime.now(UTC))
+    if is_watched_closely(history):
+        longest = min(longest, _CLOSE_WATCH)
+    return longest + LEEWAY
 
 
 def _may_leave(found: Pod, node: Node | None) -> bool:
