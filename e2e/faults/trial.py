@@ -35,6 +35,8 @@ WATCHED_SECONDS = 2.0
 """So long is then looked whether one writes all the same."""
 LONGEST_UNREST = 30.0
 """So long after the last fault, restart or step, and the workload's own end, all must be still."""
+LONGEST_END = 300.0
+"""And so long after its end in any case: an operator that ends and begins anew each time disturbs it."""
 UNANSWERED = "the API server did not answer the workload itself"
 _STALE_REVISIONS = 20
 _GATE = "imchat.dev/accepting-connections"
@@ -247,6 +249,9 @@ async def _to_its_end(
     while (now := time.monotonic()) < max(
         last(), disturbed(), over
     ) + QUIET_SECONDS or not scene.is_idle:
+        if now > over + LONGEST_END:
+            stuck = stuck or f"operators still start anew {LONGEST_END:g}s after all was over"
+            break
         if now > max(over, disturbed()) + LONGEST_UNREST:
             stuck = stuck or f"it still writes {LONGEST_UNREST:g}s after all was over"
             break
