@@ -317,7 +317,10 @@ BUGS: tuple[Bug, ...] = (
         file="core/draining.py",
         old="    return given_up or not gateway.running or is_cut_off\n",
         new="    return False\n",
-        plans=("node-loss", "heal --gateways 'hangs in its drain'"),
+        plans=(
+            "by-hand --gateways 'hangs in its drain'",
+            "delete-late --gateways 'hangs in its drain'",
+        ),
     ),
     Bug(
         name="gives nothing back when its object is deleted",

@@ -36,7 +36,7 @@ WATCHED_SECONDS = 2.0
 LONGEST_UNREST = 30.0
 """So long after the last fault, restart or step, and the workload's own end, all must be still."""
 LONGEST_END = 300.0
-"""And so long after its end in any case: an operator that ends and begins anew each time disturbs it."""
+"""And so long after its end in any case: an operator that begins anew for ever disturbs it."""
 UNANSWERED = "the API server did not answer the workload itself"
 _STALE_REVISIONS = 20
 _GATE = "imchat.dev/accepting-connections"
