@@ -150,11 +150,21 @@ def test_a_deleted_cluster_gives_back_the_gateway_it_was_draining(
         assert users.leave()["dropped"] == 0
 
 
+@pytest.mark.parametrize(
+    "has_gate",
+    [
+        pytest.param(True, id="which is not ready then"),
+        pytest.param(False, id="which is as ready as the rest, as it has no gate"),
+    ],
+)
 def test_a_deleted_cluster_finishes_the_drain_of_one_whose_place_another_has(
-    namespace: Namespace,
+    namespace: Namespace, *, has_gate: bool
 ) -> None:
+    fleet, budget = gateways(replicas=3, capacity=100)
+    if not has_gate:
+        del fleet["spec"]["template"]["spec"]["readinessGates"]
     namespace.apply(
-        gateways(replicas=3, capacity=100),
+        [fleet, budget],
         steady(minReplicas=3, draining={"connectionsPerSecond": 10, "deregisterDelay": "1s"}),
     )
     namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)

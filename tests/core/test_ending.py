@@ -37,6 +37,7 @@ CANCEL = CancelDrain(pod="a", uid="uid-a")
 ACCEPT = SetAccepting(pod="a", uid="uid-a", accepting=True)
 CLOSE = SetAccepting(pod="a", uid="uid-a", accepting=False)
 ADOPT = Adopt(pod="a", uid="uid-a", revision="r1")
+RANK = SetDeletionCost(pod="a", uid="uid-a", cost=-1000)
 UNRANK = SetDeletionCost(pod="a", uid="uid-a", cost=None)
 BCD = gateways("bcd")
 
@@ -170,15 +171,12 @@ def test_it_closes_its_connections_at_the_pace_asked_for() -> None:
 
 def test_it_is_given_back_empty_and_out_of_rotation() -> None:
     empty = isolated("a", reported(0, draining=True), released="r1")
-    decision = ended(empty, *BCDE, drains=(finished(Phase.DRAINING, at(-3)),))
-    assert decision.actions == (ADOPT,)
-    assert [d.phase for d in decision.status.drains] == [Phase.RETURNING]
-
-
-def test_a_gift_that_was_refused_is_made_again() -> None:
-    empty = isolated("a", reported(0, draining=True), released="r1")
-    decision = ended(empty, *BCDE, drains=(finished(Phase.RETURNING),))
-    assert decision.actions == (ADOPT,)
+    first = ended(empty, *BCDE, drains=(finished(Phase.DRAINING, at(-3)),))
+    assert first.actions == (RANK,), "it is the first to go, gate or not"
+    assert [d.phase for d in first.status.drains] == [Phase.RETURNING]
+    seen = ranked("a", reported(0, draining=True), released="r1")
+    second = ended(seen, *BCDE, drains=first.status.drains)
+    assert (second.actions, second.status.drains) == ((ADOPT,), first.status.drains)
 
 
 def test_the_end_waits_until_one_too_many_is_removed() -> None:
@@ -198,15 +196,15 @@ def test_the_end_waits_until_one_too_many_is_removed() -> None:
     ],
 )
 def test_one_that_is_not_removed_serves_again(others: str, since: float) -> None:
-    back = isolated("a", reported(0, draining=True))
+    back = ranked("a", reported(0, draining=True))
     drains = (finished(Phase.RETURNING, at(since)),)
     first = ended(back, *gateways(others), drains=drains)
     assert first.actions == (CANCEL,)
     agreed = (Outcome(action=CANCEL),)
-    idle = isolated("a", reported(0))
+    idle = ranked("a", reported(0))
     fleet = (idle, *gateways(others))
     found = released(snapshot(gateways=fleet, history=first.status, outcomes=agreed, target=TARGET))
-    assert (found.actions, found.status.drains) == ((ACCEPT,), ())
+    assert (found.actions, found.status.drains) == ((ACCEPT, UNRANK), ())
 
 
 def test_the_place_that_is_free_is_for_the_one_with_the_most_clients() -> None:
@@ -229,5 +227,5 @@ def test_one_that_can_not_be_asked_is_given_back_for_lost() -> None:
     hangs = isolated("a", SILENT, released="r1")
     record = finished(Phase.DRAINING).model_copy(update={"silent_since": at(-60)})
     decision = ended(hangs, *BCDE, drains=(record,))
-    assert decision.actions == (ADOPT,)
+    assert decision.actions == (RANK,)
     assert {e.reason for e in decision.status.pending_events} == {"ConnectionsCut"}

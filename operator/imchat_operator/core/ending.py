@@ -2,7 +2,7 @@
 
 A gateway that was taken out of its ReplicaSet and whose place another has can't be given back with
 its clients: the ReplicaSet has one too many then, and would remove one of the two at once. It is
-drained first, and given back empty and out of rotation, so that it is the one.
+drained first, and given back empty, out of rotation and first in its order, so that it is the one.
 """
 
 from imchat_operator.core.ailments import Ailment
@@ -13,12 +13,14 @@ from imchat_operator.core.decision import (
     Decision,
     Notice,
     Reason,
+    SetDeletionCost,
     decision_id,
 )
 from imchat_operator.core.draining import Step, closed, count_text, entered, on_both
 from imchat_operator.core.pacing import pace, pace_notices, pacing
 from imchat_operator.core.readmission import DRAIN_CHECK, readmissions
 from imchat_operator.core.replacement import places
+from imchat_operator.core.resizing import VICTIM_COST
 from imchat_operator.core.snapshot import Gateway, Silent, Snapshot, Target, Unreadable
 from imchat_operator.core.stage import isolation, new_drain
 from imchat_operator.core.status import named, promised
@@ -90,10 +92,15 @@ def _finished(snapshot: Snapshot, decision: str, gateway: Gateway, pace: int) ->
     drain = step.drain or record
     if drain.phase is Phase.REMOVING:
         drain = entered(snapshot, drain, Phase.RETURNING)
-    back: tuple[Action, ...] = ()
-    if drain.phase is Phase.RETURNING and gateway.released:
-        back = (Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released),)
+    back = _given_back(gateway) if drain.phase is Phase.RETURNING and gateway.released else ()
     return Step(drain=drain, actions=(*step.actions, *back), notices=step.notices)
+
+
+def _given_back(gateway: Gateway) -> tuple[Action, ...]:
+    """Return what has a ReplicaSet remove this one: one without a gate is as ready as the rest."""
+    if gateway.deletion_cost != VICTIM_COST:
+        return (SetDeletionCost(pod=gateway.name, uid=gateway.uid, cost=VICTIM_COST),)
+    return (Adopt(pod=gateway.name, uid=gateway.uid, revision=gateway.released),)
 
 
 def _begun(snapshot: Snapshot, decision: str, gateway: Gateway, before: Drain | None) -> Step:
