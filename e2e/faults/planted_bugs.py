@@ -154,10 +154,12 @@ BUGS: tuple[Bug, ...] = (
         file="core/repairing.py",
         old="""    answer = _refusal(snapshot, drain)
     is_late = now - blocked.phase_since >= limit
-    if answer is None or""",
+    if answer is None:
+""",
         new="""    answer = _answer(snapshot, drain)
     is_late = now - drain.phase_since >= limit
-    if answer is None or not answer.refused or""",
+    if answer is None or not answer.refused:
+""",
         # One time of 5 s at the eviction, the next one where it is asked for again.
         plans=tuple(f"heal down@{at} down@{at + 1}" for at in (13, 12, 14, 11, 15, 16)),
     ),
@@ -441,7 +443,14 @@ BUGS: tuple[Bug, ...] = (
         file="core/repairing.py",
         old="    is_late = now - blocked.phase_since >= limit\n",
         new="    is_late = False\n",
-        plans=("barred", "refused"),
+        plans=("barred-set", "refused"),
+    ),
+    Bug(
+        name="starts no other in the place of what a budget keeps",
+        file="core/repairing.py",
+        old="        return step if is_well else _with_another(snapshot, step, gateway)\n",
+        new="        return step\n",
+        plans=("barred",),
     ),
     Bug(
         name="asks a budget at every pass",

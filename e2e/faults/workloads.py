@@ -122,8 +122,15 @@ WORKLOADS = {
             spec=_steady(),
             play=plays.heal,
             most_unavailable=0,
-            # A load that is not known just then has a replacement come first: then it is evicted.
-            optional=frozenset({"GatewayEvicted", "GatewayDeleted"}),
+        ),
+        Workload(
+            name="barred-set",
+            replicas=3,
+            users=90,
+            spec=_steady(targetRef=_SET),
+            play=plays.heal,
+            is_stateful=True,
+            most_unavailable=0,
         ),
         Workload(
             name="refused",

@@ -3,7 +3,7 @@
 import pytest
 
 from harness import Namespace, OperatorProcess, Users
-from harness.manifests import budget, gateways, steady
+from harness.manifests import budget, gateways, stateful_gateways, steady
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -17,16 +17,29 @@ def _begun(namespace: Namespace, *, replicas: int = 3, **spec: object) -> set[st
     return namespace.pod_names()
 
 
-def test_a_budget_that_can_never_allow_it_is_named_and_an_ill_gateway_deleted_at_last(
+def test_a_budget_that_allows_nothing_is_named_and_met_by_another_gateway(
     namespace: Namespace,
 ) -> None:
-    ill = min(_begun(namespace))
+    ill = min(_begun(namespace, healing={**_FAST, "evictWithin": "5m"}))
     namespace.apply(budget("gateway", maxUnavailable=0))
     namespace.fault(ill, "unready")
     note = namespace.wait_until(lambda: namespace.note("EvictionBlocked"))
     assert "PodDisruptionBudget gateway can never allow it: it needs 3 healthy of 3" in note
     note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
     assert note.startswith(ill)
+    assert "GatewayEvicted" in namespace.reasons()
+
+
+def test_where_no_other_can_come_first_an_ill_gateway_is_deleted_at_last(
+    namespace: Namespace,
+) -> None:
+    target = {"kind": "StatefulSet", "name": "gateway"}
+    namespace.apply(stateful_gateways(replicas=3), steady(targetRef=target, healing=_FAST))
+    namespace.apply(budget("gateway", maxUnavailable=0))
+    namespace.wait_until(lambda: len(namespace.ready_pods()) == 3)
+    namespace.fault("gateway-0", "unready")
+    note = namespace.wait_until(lambda: namespace.note("GatewayReplaced"), seconds=60)
+    assert note.startswith("gateway-0 is replaced by gateway-0")
     assert "deleted after eviction (refused for 3s: PodDisruptionBudget" in namespace.note(
         "GatewayDeleted"
     )

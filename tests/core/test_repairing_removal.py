@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.core.fleet import at, entered, evict, isolated
+from tests.core.fleet import at, entered, evict, isolated, target
 from tests.core.ladder import answered, beside, ended, ill, moved, step, told
 
-from imchat_operator.core.decision import Delete, Reason
+from imchat_operator.core.decision import Action, Delete, Reason, Release
 from imchat_operator.core.draining import Step
+from imchat_operator.core.snapshot import Gateway
 from imchat_operator.models import Drain, Phase
 
 EVICT = evict("a")
@@ -102,6 +103,54 @@ TOLD = told(Reason.EVICTION_BLOCKED, f"a can't be evicted yet: {BUDGET}", warnin
 )
 def test_removing(record: Drain, fields: dict[str, Any], expected: Step) -> None:
     assert step(record, beside(), 299.999, **fields) == expected
+
+
+IN_A_SET = {"kind": "StatefulSet"}
+RELEASE = Release(pod="a", uid="uid-a", revision="r1")
+FORMER = isolated("a", 0, revision="r1")
+
+
+@pytest.mark.parametrize(
+    ("record", "found", "fields", "expected"),
+    [
+        pytest.param(
+            BLOCKED, FORMER, answered(EVICT, BUDGET), (EVICT, RELEASE), id="another is started"
+        ),
+        pytest.param(BLOCKED, FORMER, {}, (EVICT,), id="not where nobody refuses it"),
+        pytest.param(
+            BLOCKED,
+            isolated("a", 0, released="r1"),
+            answered(EVICT, BUDGET),
+            (EVICT,),
+            id="not twice",
+        ),
+        pytest.param(
+            BLOCKED,
+            FORMER,
+            {**answered(EVICT, BUDGET), "target": target(**IN_A_SET)},
+            (EVICT,),
+            id="not by a StatefulSet",
+        ),
+        pytest.param(
+            moved(Phase.REMOVING, blocked=BUDGET),
+            FORMER,
+            answered(EVICT, BUDGET),
+            (EVICT,),
+            id="not for what is well: it could not stay then",
+        ),
+        pytest.param(
+            BLOCKED,
+            FORMER,
+            answered(EVICT, BUDGET, is_final=True),
+            (),
+            id="nor where two budgets select it, which would not help",
+        ),
+    ],
+)
+def test_a_refusal_has_another_started_in_the_place_of_what_is_ill(
+    record: Drain, found: Gateway, fields: dict[str, Any], expected: tuple[Action, ...]
+) -> None:
+    assert step(record, beside(found), 299.999, **fields).actions == expected
 
 
 def test_the_eviction_is_of_the_pod_as_it_is_seen_now() -> None:

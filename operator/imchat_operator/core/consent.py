@@ -13,7 +13,8 @@ from imchat_operator.core.ailments import OF_THE_PROCESS, Ailment, Treatment
 from imchat_operator.core.decision import Reason
 from imchat_operator.core.healing import Health, Patient, origin
 from imchat_operator.core.permissions import Hold
-from imchat_operator.core.room import can_surge, lacks_room
+from imchat_operator.core.replacement import can_surge
+from imchat_operator.core.room import lacks_room
 from imchat_operator.core.snapshot import Gateway, Snapshot
 from imchat_operator.core.stage import Facts
 from imchat_operator.models import PAUSES, Drain, Mode, Phase, Purpose, Storm, WindowAction
@@ -226,7 +227,7 @@ def _spare(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
         why = f"{facts.health.text}: with one less it would be less than {least}%"
         return Hold(reason=Reason.DISRUPTION_BUDGET_SPENT, why=why)
     gateway = patient.gateway
-    if patient.is_lost_anyway or can_surge(facts, gateway) or not lacks_room(facts, gateway):
+    if patient.is_lost_anyway or can_surge(facts.target, gateway) or not lacks_room(facts, gateway):
         return None
     why = (
         f"the others can't carry what {gateway.name} does, and a {facts.target.kind} "
@@ -238,7 +239,7 @@ def _spare(facts: Facts, patient: Patient, spent: Budget) -> Hold | None:
 def _kept(facts: Facts, patient: Patient, _: Budget) -> Hold | None:
     """What would not be let go of in the end is not moved: its clients would have it twice."""
     keeper, gateway = patient.keeper, patient.gateway
-    if keeper is None or (keeper.yields and can_surge(facts, gateway)):
+    if keeper is None or (keeper.yields and can_surge(facts.target, gateway)):
         return None
     why = f"{gateway.name} could not be evicted, and serves on until it can: {keeper.why}"
     return Hold(reason=Reason.EVICTION_BLOCKED, why=why)

@@ -19,7 +19,8 @@ from imchat_operator.core.draining import count_text, on_both
 from imchat_operator.core.healing import Patient
 from imchat_operator.core.load import Utilization
 from imchat_operator.core.permissions import Hold
-from imchat_operator.core.room import can_surge, lacks_room
+from imchat_operator.core.replacement import can_surge
+from imchat_operator.core.room import lacks_room
 from imchat_operator.core.snapshot import Gateway, Silent
 from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
 from imchat_operator.models import (
@@ -185,9 +186,10 @@ def _record(facts: Facts, patient: Patient) -> Drain:
 def _first_phase(facts: Facts, patient: Patient) -> Phase:
     if patient.treatment is Treatment.REMOVE:
         return Phase.DELETING
+    gateway = patient.gateway
     is_kept = patient.treatment is Treatment.KEEP or patient.keeper is not None
-    is_first = is_kept or lacks_room(facts, patient.gateway)
-    is_waited_for = patient.gateway.released or (is_first and can_surge(facts, patient.gateway))
+    is_first = is_kept or lacks_room(facts, gateway)
+    is_waited_for = gateway.released or (is_first and can_surge(facts.target, gateway))
     return Phase.SURGING if is_waited_for else Phase.ISOLATING
 
 

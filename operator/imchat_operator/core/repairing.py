@@ -6,7 +6,8 @@
 - *Surging*, only where the others could not do without the gateway: out of rotation and out of its
   ReplicaSet, which starts another at once. It is waited for.
 - *Isolating*, *Draining*: as every drain (draining.py).
-- *Removing*: evicted, which a PodDisruptionBudget may refuse for a while, or for ever.
+- *Removing*: evicted, which a PodDisruptionBudget may refuse for a while, or for ever. In the place
+  of what is ill a Deployment's ReplicaSet starts another meanwhile.
 - *Deleting*: what is ill, and was refused for too long. Its place is empty anyway.
 - *Replacing*: until another gateway takes connections in its place.
 - *Quarantined*: instead of a removal, for as long as the annotation says.
@@ -18,6 +19,7 @@ It stays out of rotation, and is asked for until it may go.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from imchat_operator.core.ailments import Ailment, Treatment, treatment
@@ -32,8 +34,8 @@ from imchat_operator.core.draining import (
     out_of_reach,
     seconds_text,
 )
-from imchat_operator.core.replacement import is_replaced, replacement, successor
-from imchat_operator.core.snapshot import Gateway, Node, Reported, Snapshot
+from imchat_operator.core.replacement import can_surge, is_replaced, replacement, successor
+from imchat_operator.core.snapshot import Gateway, Node, Reported, Snapshot, Target
 from imchat_operator.core.stage import isolation
 from imchat_operator.models import Drain, Phase, Purpose, Remediation
 from imchat_operator.units import duration_text
@@ -147,8 +149,10 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
     limit = spec.draining.deadline if is_well else spec.healing.evict_within
     answer = _refusal(snapshot, drain)
     is_late = now - blocked.phase_since >= limit
-    if answer is None or not (is_late or answer.is_final):
+    if answer is None:
         return step
+    if not (is_late or answer.is_final):
+        return step if is_well else _with_another(snapshot, step, gateway)
     lasted = f"for {duration_text(limit)}" if is_late else "for good"
     tried = _with_tried(blocked, f"eviction (refused {lasted}: {blocked.blocked})")
     if not is_well:
@@ -161,6 +165,19 @@ def _removing(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:
         notices=(*step.notices, *given_up.notices),
         remediation=given_up.remediation,
     )
+
+
+def _with_another(snapshot: Snapshot, step: Step, gateway: Gateway) -> Step:
+    """Have another started in the place of what is ill: with it the budget may allow the eviction.
+
+    One that allows nothing does then, and one that counts two that died together, too.
+    """
+    target = snapshot.target
+    is_possible = isinstance(target, Target) and can_surge(target, gateway)
+    if gateway.released or not is_possible:
+        return step
+    release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
+    return replace(step, actions=(*step.actions, release))
 
 
 def _deleting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:

@@ -12,6 +12,14 @@ from imchat_operator.models import Drain, Phase
 _CUT_OFF = timedelta(seconds=1)
 
 
+def can_surge(target: Target, gateway: Gateway) -> bool:
+    """Return whether another can come before a gateway goes: a ReplicaSet fills a place left empty.
+
+    A StatefulSet does not, as its pods' names are their places.
+    """
+    return target.kind == "Deployment" and bool(gateway.revision or gateway.released)
+
+
 def places(snapshot: Snapshot, target: Target) -> int:
     """Return how many gateways can be given back to their ReplicaSet without harm.
 

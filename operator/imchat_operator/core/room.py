@@ -1,4 +1,4 @@
-"""Whether the rest of a fleet can do without a gateway, and whether another can come first."""
+"""Whether the rest of a fleet can do without a gateway."""
 
 from imchat_operator.core.load import Utilization
 from imchat_operator.core.scaling import is_too_much_for
@@ -32,11 +32,3 @@ def can_carry(facts: Facts, count: int) -> bool:
         return False
     signals = (load, *load.others)
     return not any(is_too_much_for(one.most, one, count, spec) for one in signals)
-
-
-def can_surge(facts: Facts, gateway: Gateway) -> bool:
-    """Return whether another gateway can be started first: a ReplicaSet fills a place left empty.
-
-    A StatefulSet does not, as its pods' names are their places.
-    """
-    return facts.target.kind == "Deployment" and bool(gateway.revision or gateway.released)
