@@ -457,7 +457,7 @@ BUGS: tuple[Bug, ...] = (
         file="shell/act.py",
         old="        if outcome is None or type(outcome.action) is not type(action) or _now() >= until:\n",
         new="        if True:\n",
-        plans=("barred", "refused"),
+        plans=("barred-set", "refused"),
     ),
     Bug(
         name="ends its loop at a conflict",
