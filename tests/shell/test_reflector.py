@@ -311,3 +311,14 @@ async def test_an_outage_that(
         with pytest.raises(ApiError) if is_told else nullcontext():
             await reflector.resume()
         assert _names(reflector) == {"a"}
+
+
+async def test_where_watches_alone_are_refused_lists_do_not_take_their_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Server(things=[_thing("a", 1)], scripts=[*_AWAY, ["refuse with 500"]])
+    async with _reflected(server) as (reflector, _):
+        for refused in (5, 6):
+            await _until(lambda n=refused: caplog.text.count("etcd is away") == n)  # type: ignore[misc]
+            await reflector.resume()
+        assert server.lists == 2

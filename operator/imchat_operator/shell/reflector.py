@@ -21,6 +21,8 @@ _SHORTEST_WATCH, _LONGEST_WATCH = 300, 600  # spread, so that not all are begun 
 _LONGEST_SILENCE = 150  # two bookmarks were missed: the API server sends one every minute or so
 _LONGEST_PAUSE = 30.0
 _LOOKS = 3
+# An API server that refuses watches alone must not be asked for lists in their place all the time.
+_BETWEEN_LISTS = 10.0
 # The server ends a watch itself; this is for a connection that has died unnoticed.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
 
@@ -59,6 +61,7 @@ class Reflector(Generic[T]):
         self._listed_at = 0  # of the last list
         self._is_resting = False  # a while passes until the API server is asked again
         self._resumed = asyncio.Event()
+        self._resumed_at = -_BETWEEN_LISTS
         self._one_at_a_time = asyncio.Lock()
 
     async def catch_up(self) -> bool:
@@ -84,7 +87,8 @@ class Reflector(Generic[T]):
                 not let us see them any more is none: what is known stays.
         """
         async with self._one_at_a_time:
-            if not self._is_resting:
+            now = asyncio.get_running_loop().time()
+            if not self._is_resting or now - self._resumed_at < _BETWEEN_LISTS:
                 return
             try:
                 is_news = await self.catch_up()
@@ -92,7 +96,7 @@ class Reflector(Generic[T]):
                 if error.status == HTTPStatus.FORBIDDEN:
                     return
                 raise
-            self._is_resting = False
+            self._is_resting, self._resumed_at = False, now
             self._resumed.set()
         if is_news:
             self._on_change()
