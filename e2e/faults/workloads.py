@@ -74,7 +74,9 @@ class Workload:
 
 
 def _steady(draining: Json | None = None, **spec: Any) -> Json:
-    return steady(draining=draining or QUICK, healing=_HEALING, metrics=_METRICS, **spec)
+    return steady(
+        **{"draining": draining or QUICK, "healing": _HEALING, "metrics": _METRICS, **spec}
+    )
 
 
 def _scaled(draining: Json, **spec: Any) -> Json:
@@ -119,7 +121,8 @@ WORKLOADS = {
             name="barred",
             replicas=3,
             users=90,
-            spec=_steady(),
+            # Longer than the pods' watch may tell nothing: until it does nobody else is started.
+            spec=_steady(healing={**_HEALING, "evictWithin": "30s"}),
             play=plays.heal,
             most_unavailable=0,
         ),
