@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from imchat_operator.models import ImChatClusterStatus, Phase, Purpose
+from imchat_operator.models import BEFORE_REMOVAL, ImChatClusterStatus, Phase, Purpose
 from imchat_operator.units import instant_text
 
 
@@ -276,10 +276,6 @@ class Verdict:
     message: str
 
 
-# Until then a repair can be undone.
-_REVERSIBLE = frozenset({Phase.SURGING, Phase.ISOLATING, Phase.DRAINING})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to do now, what to record before doing it, and when to look again.
@@ -308,7 +304,7 @@ class Decision:
         undone = (
             d
             for d in history.drains
-            if d.purpose is not Purpose.SCALE_DOWN and d.phase in _REVERSIBLE
+            if d.purpose is not Purpose.SCALE_DOWN and d.phase in BEFORE_REMOVAL
         )
         return bool(now - before) or any((d.uid, d.id) not in now for d in undone)
 

@@ -5,45 +5,45 @@ its clients: the ReplicaSet has one too many then, and would remove one of the t
 drained first, and given back empty, out of rotation and first in its order, so that it is the one.
 """
 
+from imchat_operator.core import pacing
 from imchat_operator.core.ailments import Ailment
 from imchat_operator.core.decision import (
     Action,
     Adopt,
     CancelDrain,
     Decision,
-    Notice,
     Reason,
     SetDeletionCost,
     decision_id,
 )
 from imchat_operator.core.draining import Step, closed, count_text, entered, on_both
-from imchat_operator.core.pacing import pace, pace_notices, pacing
 from imchat_operator.core.readmission import DRAIN_CHECK, readmissions
 from imchat_operator.core.replacement import places
 from imchat_operator.core.resizing import VICTIM_COST
 from imchat_operator.core.snapshot import Gateway, Silent, Snapshot, Target, Unreadable
 from imchat_operator.core.stage import isolation, new_drain
 from imchat_operator.core.status import named, promised
-from imchat_operator.models import Drain, Phase, Purpose
+from imchat_operator.models import BEFORE_REMOVAL, Drain, Phase, Purpose
 
-_CLOSING = {Phase.SURGING, Phase.ISOLATING, Phase.DRAINING}
 _CAUSE = "the ImChatCluster is deleted, and another has its place"
 
 
 def released(snapshot: Snapshot) -> Decision:
     """Return what is left to do for a cluster that is being deleted; it is over without any."""
     id_ = decision_id(snapshot.cluster.uid, snapshot.now)
-    slowed = pacing(snapshot)
-    last = tuple(
-        _finished(snapshot, id_, g, pace(snapshot, slowed)) for g in _superfluous(snapshot)
-    )
+    slowed = pacing.pacing(snapshot)
+    pace = pacing.pace(snapshot, slowed)
+    last = tuple(_finished(snapshot, id_, g, pace) for g in _superfluous(snapshot))
     going_on = tuple(step.drain for step in last if step.drain is not None)
     kept = frozenset(d.uid for d in going_on)
     others = (d for d in snapshot.history.drains if d.uid not in kept)
     untold = tuple(filter(None, (_untold(snapshot, d) for d in others)))
     drains = (*going_on, *untold)
-    notices: tuple[Notice, ...] = tuple(n for step in last for n in step.notices)
-    told = promised(snapshot, id_, (*notices, *pace_notices(snapshot, slowed, going_on)))
+    notices = (
+        *(n for step in last for n in step.notices),
+        *pacing.pace_notices(snapshot, slowed, going_on),
+    )
+    told = promised(snapshot, id_, notices)
     status = snapshot.history.model_copy(
         update={"drains": drains, "resize": None, "pacing": slowed, **told.fields}
     )
@@ -65,16 +65,16 @@ def _superfluous(snapshot: Snapshot) -> tuple[Gateway, ...]:
     target = snapshot.target
     if not isinstance(target, Target):
         return ()
-    given_back = {d.uid for d in snapshot.history.drains if _is_given_back(snapshot, d)}
+    ranked = {d.uid for d in snapshot.history.drains if _is_to_be_removed(snapshot, d)}
     alive = [g for g in snapshot.gateways if not g.terminating]
     outside = [g for g in alive if g.released and g.quarantine is None]
     outside.sort(key=lambda g: (-g.connections, g.name))
     excess = sum(not g.released for g in alive) > target.replicas
-    leaving = (g for g in alive if excess and not g.released and g.uid in given_back)
+    leaving = (g for g in alive if excess and not g.released and g.uid in ranked)
     return (*outside[places(snapshot, target) :], *leaving)
 
 
-def _is_given_back(snapshot: Snapshot, drain: Drain) -> bool:
+def _is_to_be_removed(snapshot: Snapshot, drain: Drain) -> bool:
     """Whether its ReplicaSet has yet to remove one: a Deployment in a rollout has more for long."""
     waited = snapshot.now - drain.phase_since
     is_ours = drain.phase is Phase.RETURNING and drain.cause == _CAUSE
@@ -106,7 +106,7 @@ def _given_back(gateway: Gateway) -> tuple[Action, ...]:
 def _begun(snapshot: Snapshot, decision: str, gateway: Gateway, before: Drain | None) -> Step:
     """Begin a drain in place of the one that there may be: what that has closed stays closed."""
     fresh = new_drain(snapshot, decision, gateway, Purpose.HEALING, _CAUSE)
-    is_over = before is not None and before.phase not in _CLOSING
+    is_over = before is not None and before.phase not in BEFORE_REMOVAL
     update = {
         "ailment": Ailment.SUPERSEDED.value,
         "phase": Phase.REMOVING if is_over else Phase.ISOLATING,

@@ -12,7 +12,6 @@ from imchat_operator.core.decision import (
     Delete,
     Notice,
     Reason,
-    Release,
     Verdict,
 )
 from imchat_operator.core.draining import count_text, on_both
@@ -22,7 +21,7 @@ from imchat_operator.core.permissions import Hold
 from imchat_operator.core.replacement import can_surge
 from imchat_operator.core.room import lacks_room
 from imchat_operator.core.snapshot import Gateway, Silent
-from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain
+from imchat_operator.core.stage import Facts, Part, drain_text, isolation, new_drain, release
 from imchat_operator.models import (
     MOST_SUSPECTS,
     Drain,
@@ -153,8 +152,7 @@ def _begun(this: _Round, patient: Patient) -> _Round:
     this = replace(this, facts=without, drains=(*this.drains, drain))
     if patient.treatment is Treatment.REMOVE:
         return this
-    release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
-    surge = (release,) if drain.phase is Phase.SURGING and not gateway.released else ()
+    surge = release(gateway) if drain.phase is Phase.SURGING else ()
     return replace(
         this,
         spent=replace(

@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Literal
 
 from imchat_operator.core.ailments import Ailment, Treatment, treatment
-from imchat_operator.core.decision import Delete, Evict, Notice, Outcome, Reason, Release
+from imchat_operator.core.decision import Delete, Evict, Notice, Outcome, Reason
 from imchat_operator.core.draining import (
     Step,
     closed,
@@ -36,11 +36,9 @@ from imchat_operator.core.draining import (
 )
 from imchat_operator.core.replacement import can_surge, is_replaced, replacement, successor
 from imchat_operator.core.snapshot import Gateway, Node, Reported, Snapshot, Target
-from imchat_operator.core.stage import isolation
-from imchat_operator.models import Drain, Phase, Purpose, Remediation
+from imchat_operator.core.stage import isolation, release
+from imchat_operator.models import BEFORE_REMOVAL, Drain, Phase, Purpose, Remediation
 from imchat_operator.units import duration_text
-
-_MOVABLE = {Phase.SURGING, Phase.ISOLATING, Phase.DRAINING}
 
 
 def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int) -> Step:
@@ -56,7 +54,7 @@ def advance(snapshot: Snapshot, drain: Drain, gateway: Gateway | None, pace: int
         return _replacing(snapshot, drain)
     if gateway is None or gateway.terminating:
         return _gone(snapshot, drain)
-    may_stay = drain.phase in _MOVABLE and not _has_lost_its_place(snapshot, drain, gateway)
+    may_stay = drain.phase in BEFORE_REMOVAL and not _has_lost_its_place(snapshot, drain, gateway)
     if may_stay and _is_needless(drain, gateway):
         return _undone(snapshot, drain)
     return _advanced(snapshot, drain, gateway, pace)
@@ -125,9 +123,7 @@ def _surging(snapshot: Snapshot, before: Drain, gateway: Gateway) -> Step:
         if _has_choice(drain, gateway):
             return _given_up(snapshot, _with_tried(drain, tried), "it stays and serves on")
         return Step(drain=_with_tried(next_drain, tried), actions=isolation(gateway))
-    release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
-    actions = () if gateway.released else (release,)
-    return Step(drain=drain, actions=(*isolation(gateway), *actions))
+    return Step(drain=drain, actions=(*isolation(gateway), *release(gateway)))
 
 
 def _has_choice(drain: Drain, gateway: Gateway) -> bool:
@@ -173,11 +169,9 @@ def _with_another(snapshot: Snapshot, step: Step, gateway: Gateway) -> Step:
     One that allows nothing does then, and one that counts two that died together, too.
     """
     target = snapshot.target
-    is_possible = isinstance(target, Target) and can_surge(target, gateway)
-    if gateway.released or not is_possible:
+    if not (isinstance(target, Target) and can_surge(target, gateway)):
         return step
-    release = Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision)
-    return replace(step, actions=(*step.actions, release))
+    return replace(step, actions=(*step.actions, *release(gateway)))
 
 
 def _deleting(snapshot: Snapshot, drain: Drain, gateway: Gateway) -> Step:

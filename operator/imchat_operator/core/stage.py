@@ -6,6 +6,7 @@ from imchat_operator.core.ailments import Treatment
 from imchat_operator.core.decision import (
     Action,
     Notice,
+    Release,
     Scale,
     SetAccepting,
     Verdict,
@@ -116,6 +117,13 @@ def isolation(*gateways: Gateway) -> tuple[Action, ...]:
     return tuple(
         SetAccepting(pod=g.name, uid=g.uid, accepting=False) for g in gateways if g.accepting
     )
+
+
+def release(gateway: Gateway) -> tuple[Action, ...]:
+    """Return what takes a gateway out of its ReplicaSet, which starts another then."""
+    if gateway.released:
+        return ()
+    return (Release(pod=gateway.name, uid=gateway.uid, revision=gateway.revision),)
 
 
 def drain_text(snapshot: Snapshot, drain: Drain) -> str:

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imchat_operator.core.snapshot import Gateway
-from imchat_operator.models import Drain, ImChatClusterStatus, Phase, Purpose
-
-_CLOSING = {Phase.SURGING, Phase.ISOLATING, Phase.DRAINING}
+from imchat_operator.models import BEFORE_REMOVAL, Drain, ImChatClusterStatus, Phase, Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ def _cut(old: Drain | None, new: Drain | None) -> int:
 
 def _moved(drain: Drain, new: Drain | None, gateway: Gateway | None) -> int:
     """Return what a drain moved, if its closing has ended since its earlier record."""
-    if drain.connections is None or drain.phase not in _CLOSING:
+    if drain.connections is None or drain.phase not in BEFORE_REMOVAL:
         return 0
     match new.phase if new is not None else None:
         case Phase.REMOVING | Phase.QUARANTINED if new is not None:

@@ -19,6 +19,7 @@ from imchat_operator.models.cluster import (
     TargetRef,
 )
 from imchat_operator.models.cluster_status import (
+    BEFORE_REMOVAL,
     MOST_REMEDIATIONS,
     MOST_RESTARTS,
     MOST_SLOTS,
@@ -94,6 +95,7 @@ from imchat_operator.models.window_status import (
 
 __all__ = [
     "API_VERSION",
+    "BEFORE_REMOVAL",
     "DRAIN",
     "GROUP",
     "MOST_OBSTACLES",

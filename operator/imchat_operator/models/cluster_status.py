@@ -80,6 +80,10 @@ class Phase(StrEnum):
     RETURNING = "Returning"  # takes connections again; its readiness is awaited
 
 
+BEFORE_REMOVAL = frozenset({Phase.SURGING, Phase.ISOLATING, Phase.DRAINING})
+"""Phases in which connections may be left, and from which a drain can be undone."""
+
+
 class Drain(Model):
     """One gateway on its way out of the fleet."""
 

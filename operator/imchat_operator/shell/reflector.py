@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
@@ -59,8 +60,8 @@ class Reflector(Generic[T]):
         self.synced = asyncio.Event()
         self._version = 0  # of the latest that was heard
         self._listed_at = 0  # of the last list
-        self._is_resting = False  # a while passes until the API server is asked again
-        self._resumed = asyncio.Event()
+        self._awake = asyncio.Event()  # not while it waits to ask the API server again
+        self._awake.set()
         self._resumed_at = -_BETWEEN_LISTS
         self._one_at_a_time = asyncio.Lock()
 
@@ -88,7 +89,7 @@ class Reflector(Generic[T]):
         """
         async with self._one_at_a_time:
             now = asyncio.get_running_loop().time()
-            if not self._is_resting or now - self._resumed_at < _BETWEEN_LISTS:
+            if self._awake.is_set() or now - self._resumed_at < _BETWEEN_LISTS:
                 return
             try:
                 is_news = await self.catch_up()
@@ -96,8 +97,8 @@ class Reflector(Generic[T]):
                 if error.status == HTTPStatus.FORBIDDEN:
                     return
                 raise
-            self._is_resting, self._resumed_at = False, now
-            self._resumed.set()
+            self._resumed_at = now
+            self._awake.set()
         if is_news:
             self._on_change()
 
@@ -122,13 +123,11 @@ class Reflector(Generic[T]):
                 await self._rest(pause)
 
     async def _rest(self, seconds: float) -> None:
-        self._resumed.clear()
-        self._is_resting = True
-        try:
+        self._awake.clear()
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._resumed.wait()
-        except TimeoutError:
-            self._is_resting = False
+                await self._awake.wait()
+        self._awake.set()
 
     async def _listed(self) -> str:
         listed, version = await self._projected()
